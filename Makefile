@@ -1,0 +1,56 @@
+# A thin front: CMake does the work, see CMakePresets.json.
+#
+#   make demo     sets up, builds, and runs the main job
+#   make test     sets up, builds, and passes every test
+#   make          builds build/bantam
+
+.PHONY: all setup demo test check asan tsan debug clang gcc aarch64 fuzz bench lint install clean
+
+FUZZ_SECONDS ?= 20
+PREFIX ?= /usr/local
+
+all: build/build.ninja
+	@cmake --build --preset release
+
+build/build.ninja:
+	@cmake --preset release
+
+# Installs what a build needs; SETUP=ci adds what .ci/run needs.
+setup:
+	@sh scripts/setup.sh $(SETUP)
+
+demo: setup all
+	@sh scripts/demo.sh build
+
+test: setup check
+
+check: all
+	@ctest --preset release
+
+gcc clang debug asan tsan:
+	@cmake --preset $@
+	@cmake --build --preset $@
+	@ctest --preset $@
+
+aarch64:
+	@cmake --preset aarch64-cross
+	@cmake --build --preset aarch64-cross
+	@ctest --preset aarch64-cross
+
+fuzz:
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz
+	@sh scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
+
+bench: all
+	@sh scripts/bench.sh build
+
+lint: all
+	@sh scripts/lint.sh build
+
+install: all
+	@cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX) > /dev/null
+	@cmake --install build
+
+clean:
+	@rm -rf build build-*

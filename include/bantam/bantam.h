@@ -1,0 +1,487 @@
+/* bantam.h - small language models, run on the device they are needed on.
+ *
+ * This header is the whole public interface. It compiles alone as C99 and as C++17.
+ *
+ * Ownership is said with four words: *owns* (must close), *borrows until* (names the event),
+ * *takes* (closes it even on failure), *copies*. A pointer that comes back is lent unless its
+ * comment says otherwise. Every close function accepts NULL.
+ *
+ * A function that can fail returns a bantam_status, 0 for success, and takes a bantam_error,
+ * which may be NULL, as its last argument. After a failure its outputs are NULL or zero and
+ * nothing else has changed. The library never prints, exits, aborts or raises a signal.
+ *
+ * Option structs begin with their own size, so that a program built against an older header
+ * keeps working. Set it and leave the rest zero: zero always means "the default".
+ *
+ *     bantam_session_options options = {sizeof options};
+ *
+ * A model and a tokenizer do not change after they are opened and may be shared by any number
+ * of threads. A session belongs to one thread at a time; only bantam_session_cancel() may be
+ * called from another.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BANTAM_BANTAM_H
+#define BANTAM_BANTAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define BANTAM_API __attribute__((visibility("default")))
+#else
+#define BANTAM_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BANTAM_VERSION_MAJOR 0
+#define BANTAM_VERSION_MINOR 1
+#define BANTAM_VERSION_PATCH 0
+
+/* ---- status, errors, text ---------------------------------------------------------------- */
+
+/* What the caller can do about a failure. */
+typedef enum bantam_status {
+    BANTAM_OK = 0,
+    BANTAM_ERR_INVALID = 1, /* fix the call */
+    BANTAM_ERR_NOMEM = 2,   /* free something */
+    BANTAM_ERR_IO = 3,      /* look at the system: disk, permissions, a file cut while mapped */
+    BANTAM_ERR_FORMAT = 4,  /* use another file: this one breaks its own format */
+    BANTAM_ERR_UNSUPPORTED =
+        5,                   /* use another build: the file is sound, this program lacks it */
+    BANTAM_ERR_FULL = 6,     /* wait or shorten: a context or a buffer is used up */
+    BANTAM_ERR_CANCELLED = 7 /* bantam_session_cancel() was called, or a callback said stop */
+} bantam_status;
+
+/* One failure, on the caller's stack. The message is one line: what, which, expected, found;
+ * lower case, no period, bytes from files escaped. */
+typedef struct bantam_error {
+    bantam_status status;
+    char message[512];
+} bantam_error;
+
+/* Bytes with a length; data need not end in NUL. */
+typedef struct bantam_text {
+    const char *data;
+    size_t size;
+} bantam_text;
+
+/* "0.1.0", the version of the library in use, which may be newer than this header. */
+BANTAM_API const char *bantam_version(void);
+
+/* "ok", "invalid", "nomem", "io", "format", "unsupported", "full", "cancelled". */
+BANTAM_API const char *bantam_status_name(bantam_status status);
+
+/* ---- finding models ---------------------------------------------------------------------- */
+
+/* Turns what a user calls a model into a path: a `.gguf` file or a folder is itself; any other
+ * name is looked for in the Hugging Face hub cache (HF_HUB_CACHE, HF_HOME, or
+ * ~/.cache/huggingface) as `organisation/name`, or as `name` where only one organisation has
+ * it. Writes a NUL-terminated path to path[capacity]. Opens no socket.
+ * BANTAM_ERR_IO when nothing is found, BANTAM_ERR_FULL when capacity is too small,
+ * BANTAM_ERR_INVALID when the name is ambiguous. */
+BANTAM_API bantam_status bantam_locate(const char *name, char *path, size_t capacity,
+                                       bantam_error *err);
+
+/* A model on this machine, as bantam_list_models() finds it. */
+typedef struct bantam_listed_model {
+    bantam_text name; /* what bantam_locate() takes */
+    bantam_text path; /* where it lies */
+    uint64_t bytes;   /* of its weight files */
+} bantam_listed_model;
+
+/* Return false to stop. The model is borrowed until the function returns. */
+typedef bool (*bantam_list_fn)(void *user, const bantam_listed_model *model);
+
+/* Calls fn for every model in the Hugging Face hub cache, in order of name. */
+BANTAM_API bantam_status bantam_list_models(bantam_list_fn fn, void *user, bantam_error *err);
+
+/* ---- archives: a model file looked at, not run ------------------------------------------- */
+
+/* A GGUF file (all its shards), a safetensors file or a Hugging Face folder: its metadata and
+ * tensor table. Anything well formed opens, also what no session could run. */
+typedef struct bantam_archive bantam_archive;
+
+typedef struct bantam_tensor_info {
+    bantam_text name;
+    bantam_text type; /* "F32", "Q4_K", ... */
+    uint32_t n_dims;  /* 1 to 4 */
+    uint64_t dims[4]; /* outermost first: (rows, columns) for a matrix */
+    uint64_t bytes;
+} bantam_tensor_info;
+
+BANTAM_API bantam_status bantam_archive_open(bantam_archive **out, const char *path,
+                                             bantam_error *err);
+BANTAM_API void bantam_archive_close(bantam_archive *archive);
+
+/* "gguf v3", "safetensors". */
+BANTAM_API const char *bantam_archive_format(const bantam_archive *archive);
+BANTAM_API uint64_t bantam_archive_bytes(const bantam_archive *archive);
+BANTAM_API size_t bantam_archive_n_tensors(const bantam_archive *archive);
+BANTAM_API bantam_status bantam_archive_tensor(const bantam_archive *archive, size_t index,
+                                               bantam_tensor_info *out, bantam_error *err);
+
+/* Metadata: GGUF keys, or the top-level members of config.json. Values are JSON texts; an array
+ * of more than 8 elements is shortened to its first 8 and its length:
+ * {"length":N,"first":[...]}. */
+BANTAM_API size_t bantam_archive_n_metadata(const bantam_archive *archive);
+/* Text is borrowed until the next call on this archive. */
+BANTAM_API bantam_status bantam_archive_metadata(bantam_archive *archive, size_t index,
+                                                 bantam_text *key, bantam_text *json,
+                                                 bantam_error *err);
+
+/* ---- tokenizers -------------------------------------------------------------------------- */
+
+typedef struct bantam_tokenizer bantam_tokenizer;
+
+#define BANTAM_NO_TOKEN UINT32_MAX
+
+typedef struct bantam_tokenizer_info {
+    uint32_t n_tokens;
+    uint32_t bos, eos, unk, pad; /* BANTAM_NO_TOKEN where there is none */
+    bool adds_bos, adds_eos;     /* whether the model's own encoder adds them */
+    bool has_template;
+    bantam_text kind; /* "byte-level bpe", "sentencepiece bpe", "tiktoken" */
+} bantam_tokenizer_info;
+
+/* Opens the tokenizer of a model alone, without weights. path is a GGUF file (also one that
+ * holds a vocabulary only), a Hugging Face folder, or one of the files tokenizer.json,
+ * tokenizer.model (SentencePiece or tiktoken), tekken.json. */
+BANTAM_API bantam_status bantam_tokenizer_open(bantam_tokenizer **out, const char *path,
+                                               bantam_error *err);
+BANTAM_API void bantam_tokenizer_close(bantam_tokenizer *tokenizer);
+BANTAM_API void bantam_tokenizer_describe(const bantam_tokenizer *tokenizer,
+                                          bantam_tokenizer_info *out);
+
+enum {
+    BANTAM_TOKENIZE_SPECIAL = 1,  /* names of special tokens in the text become those tokens */
+    BANTAM_TOKENIZE_ADD = 2,      /* add what the model's encoder adds: BOS, EOS */
+    BANTAM_DETOKENIZE_SPECIAL = 4 /* write the names of control tokens too */
+};
+
+/* Encodes text. Writes at most capacity ids; *n_tokens is the number that the text has. Where
+ * that is more than capacity the result is BANTAM_ERR_FULL and the ids written are the first
+ * ones. tokens may be NULL when capacity is 0. The text may hold any bytes: what is not UTF-8
+ * is encoded as U+FFFD where the vocabulary has no bytes, as itself where it has. */
+BANTAM_API bantam_status bantam_tokenize(const bantam_tokenizer *tokenizer, bantam_text text,
+                                         unsigned flags, uint32_t *tokens, size_t capacity,
+                                         size_t *n_tokens, bantam_error *err);
+
+/* Decodes ids as the model's decoder does (a leading space that the encoder added is dropped).
+ * Writes at most capacity bytes, no NUL; *size is the number the text has, BANTAM_ERR_FULL
+ * where that is more. BANTAM_ERR_INVALID for an id outside the vocabulary. */
+BANTAM_API bantam_status bantam_detokenize(const bantam_tokenizer *tokenizer,
+                                           const uint32_t *tokens, size_t n_tokens,
+                                           unsigned flags, char *text, size_t capacity,
+                                           size_t *size, bantam_error *err);
+
+/* The bytes one token stands for inside a text; for control tokens their name. Borrowed until
+ * the tokenizer is closed. {NULL, 0} for an id outside the vocabulary. */
+BANTAM_API bantam_text bantam_token_text(const bantam_tokenizer *tokenizer, uint32_t token);
+
+/* Whether the token ends an answer (eos, eot, eom and the model's own list). */
+BANTAM_API bool bantam_token_is_stop(const bantam_tokenizer *tokenizer, uint32_t token);
+
+/* Renders the model's chat template. json is {"messages":[{"role","content"},...],
+ * "tools":[...],"add_generation_prompt":bool}; any other member becomes a variable of the
+ * template. Writes at most capacity bytes; sizes and BANTAM_ERR_FULL as in bantam_detokenize().
+ * BANTAM_ERR_UNSUPPORTED where the model has no template or it uses an unknown construct,
+ * BANTAM_ERR_INVALID where the template itself refuses the messages. */
+BANTAM_API bantam_status bantam_render_chat(const bantam_tokenizer *tokenizer, bantam_text json,
+                                            char *text, size_t capacity, size_t *size,
+                                            bantam_error *err);
+
+/* ---- models ------------------------------------------------------------------------------ */
+
+typedef struct bantam_model bantam_model;
+
+/* PhoneLM's published forms of rotary embedding; other families ignore it. */
+typedef enum bantam_rope {
+    BANTAM_ROPE_DEFAULT = 0, /* table */
+    BANTAM_ROPE_CALL = 1,    /* int8 with the maxima of one call, as the authors' Python code */
+    BANTAM_ROPE_TABLE = 2,   /* int8 with maximum 1, as the authors' phone runtime */
+    BANTAM_ROPE_FLOAT = 3    /* not rounded */
+} bantam_rope;
+
+typedef struct bantam_model_options {
+    size_t struct_size;
+    bantam_rope rope;
+} bantam_model_options;
+
+typedef struct bantam_model_info {
+    bantam_text name;         /* general.name, or the folder's name */
+    bantam_text family;       /* "smollm2", "llama3", "phonelm", "mistral3", ... */
+    bantam_text architecture; /* as the file calls it */
+    bantam_text type;         /* type of most weights, "Q4_0" */
+    uint64_t n_params;
+    uint64_t file_bytes;
+    uint64_t weight_bytes;
+    uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ffn, n_vocab;
+    uint32_t context_tokens; /* the most positions the model was made for */
+    bool tied;               /* output head shares the embedding */
+    bantam_text rope;        /* "normal", "llama3", "yarn", "int8 table", ... */
+    bantam_text activation;  /* "silu", "relu" */
+    uint32_t window_tokens;  /* of windowed layers; 0 where there are none */
+} bantam_model_info;
+
+/* Opens a model: a `.gguf` file or a Hugging Face folder. Weights are mapped, not copied.
+ * options may be NULL. The caller owns *out. */
+BANTAM_API bantam_status bantam_model_open(bantam_model **out, const char *path,
+                                           const bantam_model_options *options,
+                                           bantam_error *err);
+BANTAM_API void bantam_model_close(bantam_model *model);
+
+/* Texts are borrowed until the model is closed. */
+BANTAM_API void bantam_model_describe(const bantam_model *model, bantam_model_info *out);
+
+/* Borrowed until the model is closed. NULL where the file has no tokenizer. */
+BANTAM_API const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model);
+
+/* ---- sessions ---------------------------------------------------------------------------- */
+
+typedef struct bantam_session bantam_session;
+
+typedef enum bantam_kv {
+    BANTAM_KV_DEFAULT = 0, /* f16 */
+    BANTAM_KV_F32 = 1,
+    BANTAM_KV_F16 = 2,
+    BANTAM_KV_Q8 = 3 /* 8 bits with one scale per position, head and 32 values */
+} bantam_kv;
+
+typedef struct bantam_session_options {
+    size_t struct_size;
+    uint32_t context_tokens; /* 0: the smaller of 4096 and what the model was made for */
+    uint32_t batch_tokens;   /* prompt positions computed together; 0: 256. Changes no bit */
+    uint32_t n_threads;      /* 0: one per available core. Changes no bit */
+    bantam_kv kv;
+    uint64_t memory_bytes; /* refuse to open beyond this much; 0: no limit */
+} bantam_session_options;
+
+/* What a session takes, known before anything is taken. */
+typedef struct bantam_plan_info {
+    uint64_t weight_bytes;  /* mapped from the file, shared, given back under pressure */
+    uint64_t kv_bytes;      /* keys and values of the whole context */
+    uint64_t scratch_bytes; /* activations, logits, sampling */
+    uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened */
+    uint64_t total_bytes;
+    uint32_t context_tokens, batch_tokens, n_threads;
+} bantam_plan_info;
+
+BANTAM_API bantam_status bantam_plan(const bantam_model *model,
+                                     const bantam_session_options *options,
+                                     bantam_plan_info *out, bantam_error *err);
+
+/* Opens a session; options may be NULL. Everything it will ever need is taken here. The model
+ * is borrowed until the session is closed. The caller owns *out. BANTAM_ERR_NOMEM names what
+ * was needed and what memory_bytes allows. */
+BANTAM_API bantam_status bantam_session_open(bantam_session **out, const bantam_model *model,
+                                             const bantam_session_options *options,
+                                             bantam_error *err);
+BANTAM_API void bantam_session_close(bantam_session *session);
+
+/* Computes tokens[0..n) after what the session holds. n may exceed the batch; to PhoneLM's
+ * `call` rope one feed is one call. BANTAM_ERR_FULL, and nothing is changed, where they do not
+ * fit: the message names both numbers. On BANTAM_ERR_CANCELLED the session holds what it held
+ * before. */
+BANTAM_API bantam_status bantam_session_feed(bantam_session *session, const uint32_t *tokens,
+                                             size_t n_tokens, bantam_error *err);
+
+/* logits holds n_vocab floats, those after tokens[index]; borrowed until fn returns. Return
+ * false to stop: the call then ends with BANTAM_ERR_CANCELLED. */
+typedef bool (*bantam_logits_fn)(void *user, size_t index, const float *logits,
+                                 uint32_t n_vocab);
+
+/* As bantam_session_feed(), and hands out the logits after every token, in order. */
+BANTAM_API bantam_status bantam_session_score(bantam_session *session, const uint32_t *tokens,
+                                              size_t n_tokens, bantam_logits_fn fn, void *user,
+                                              bantam_error *err);
+
+/* Logits after the last token (n_vocab floats). Borrowed until the session is next changed.
+ * NULL before the first token and after a rewind. */
+BANTAM_API const float *bantam_session_logits(const bantam_session *session);
+
+/* Tokens held, and the most it can hold. */
+BANTAM_API uint32_t bantam_session_position(const bantam_session *session);
+BANTAM_API uint32_t bantam_session_capacity(const bantam_session *session);
+
+/* The token at a position below bantam_session_position(). */
+BANTAM_API uint32_t bantam_session_token(const bantam_session *session, uint32_t position);
+
+/* Forgets everything after the first n_tokens. Feeding the same tokens again gives the same
+ * bits. */
+BANTAM_API bantam_status bantam_session_rewind(bantam_session *session, uint32_t n_tokens,
+                                               bantam_error *err);
+
+/* Makes the running call on this session, or else the next one, end with BANTAM_ERR_CANCELLED
+ * soon. May be called from any thread and from a signal handler. */
+BANTAM_API void bantam_session_cancel(bantam_session *session);
+
+/* Saves tokens, keys, values, logits and sampler state. The file appears whole or not at all.
+ */
+BANTAM_API bantam_status bantam_session_save(const bantam_session *session, const char *path,
+                                             bantam_error *err);
+
+/* Restores what bantam_session_save() wrote for the same model, KV type and rope form, and
+ * checks it whole before anything is changed. */
+BANTAM_API bantam_status bantam_session_load(bantam_session *session, const char *path,
+                                             bantam_error *err);
+
+/* ---- choosing tokens --------------------------------------------------------------------- */
+
+/* The stages of the sampler, for bantam_sampling.order. */
+typedef enum bantam_stage {
+    BANTAM_STAGE_END = 0,
+    BANTAM_STAGE_PENALTIES,
+    BANTAM_STAGE_DRY,
+    BANTAM_STAGE_TOP_K,
+    BANTAM_STAGE_TYPICAL,
+    BANTAM_STAGE_TOP_P,
+    BANTAM_STAGE_MIN_P,
+    BANTAM_STAGE_XTC,
+    BANTAM_STAGE_TEMPERATURE
+} bantam_stage;
+
+typedef struct bantam_logit_bias {
+    uint32_t token;
+    float bias; /* added to the logit; -INFINITY bans */
+} bantam_logit_bias;
+
+/* Numbers are the usual ones of the field; a stage with its neutral value does nothing. Unlike
+ * other option structs, zero is not a default here: begin with bantam_sampling_init(). */
+typedef struct bantam_sampling {
+    size_t struct_size;
+    uint64_t seed;
+    float temperature;                    /* 0: the most likely token, always */
+    uint32_t top_k;                       /* 0: off */
+    float top_p;                          /* 1: off */
+    float min_p;                          /* 0: off */
+    float typical_p;                      /* 1: off */
+    float xtc_probability, xtc_threshold; /* probability 0: off */
+    float repeat_penalty;                 /* 1: off */
+    float presence_penalty, frequency_penalty;
+    uint32_t penalty_last_n; /* how many of the last tokens the penalties look at */
+    float dry_multiplier;    /* 0: off */
+    float dry_base;
+    uint32_t dry_allowed_length, dry_last_n;
+    const bantam_text *dry_breakers; /* NULL: newline, colon, quote, asterisk */
+    size_t n_dry_breakers;
+    uint32_t mirostat; /* 0: off; 1 or 2: replaces top-k, top-p, min-p, typical, XTC */
+    float mirostat_tau, mirostat_eta;
+    const bantam_logit_bias *bias;
+    size_t n_bias;
+    bantam_stage
+        order[16]; /* ends with BANTAM_STAGE_END; empty: the order of the enumeration */
+} bantam_sampling;
+
+/* Greedy, everything off, the usual constants (last_n 64, DRY 1.75 / 2 / 1024, tau 5, eta 0.1).
+ */
+BANTAM_API void bantam_sampling_init(bantam_sampling *sampling);
+
+/* Sets how the session chooses tokens, from now on; the seed starts anew. Copies everything.
+ * BANTAM_ERR_INVALID names the number that makes no sense. */
+BANTAM_API bantam_status bantam_session_set_sampling(bantam_session *session,
+                                                     const bantam_sampling *sampling,
+                                                     bantam_error *err);
+
+/* Draws the next token from the current logits, feeds it, and points *text at its bytes.
+ *
+ * The bytes belong to the model and stay valid until it is closed. They need not be whole
+ * UTF-8: one character may be spread over several tokens. A stop token is drawn and returned,
+ * not fed; the next call draws again. Returns BANTAM_ERR_FULL, and changes nothing, when the
+ * context is used up. */
+BANTAM_API bantam_status bantam_session_next(bantam_session *session, uint32_t *token,
+                                             bantam_text *text, bantam_error *err);
+
+typedef struct bantam_candidate {
+    uint32_t token;
+    float logprob; /* natural logarithm of its probability before any sampling stage */
+} bantam_candidate;
+
+/* The k most likely next tokens, most likely first, and their log-probabilities under the whole
+ * vocabulary. */
+BANTAM_API bantam_status bantam_session_top(bantam_session *session, bantam_candidate *out,
+                                            size_t k, bantam_error *err);
+
+/* ---- generating text --------------------------------------------------------------------- */
+
+typedef enum bantam_finish {
+    BANTAM_FINISH_STOP = 0,     /* a stop token or stop string */
+    BANTAM_FINISH_LENGTH = 1,   /* max_tokens, or the context is used up */
+    BANTAM_FINISH_CANCELLED = 2 /* bantam_session_cancel(), or the callback */
+} bantam_finish;
+
+typedef struct bantam_generation {
+    size_t struct_size;
+    uint32_t max_tokens;     /* 0: until the context is full */
+    bool ignore_stop_tokens; /* go on past the end of the answer */
+    const bantam_text *stop; /* strings that end the answer; never shown, not even in part */
+    size_t n_stop;
+    const bantam_text *banned; /* strings the answer must not contain: drawn back and redrawn */
+    size_t n_banned;
+    bantam_text forced; /* the answer begins with this */
+} bantam_generation;
+
+/* One step of an answer. text is whole UTF-8 that is settled and was not handed out before; it
+ * may be empty while a character, a stop string or a banned string may still be in the making.
+ */
+typedef struct bantam_step {
+    bantam_text text;
+    uint32_t token; /* drawn in this step; BANTAM_NO_TOKEN in a last step that only flushes */
+    uint32_t index; /* 0 for the first token of the answer */
+    float logprob;  /* of the token, before any sampling stage */
+} bantam_step;
+
+/* Return false to stop. The step is borrowed until fn returns. */
+typedef bool (*bantam_step_fn)(void *user, const bantam_step *step);
+
+typedef struct bantam_answer {
+    bantam_finish finish;
+    uint32_t n_tokens; /* that the answer consists of, the stop token not counted */
+} bantam_answer;
+
+/* Generates an answer after what was fed, calling fn for every token. options may be NULL. On
+ * failure *out still says how far it came. */
+BANTAM_API bantam_status bantam_session_generate(bantam_session *session,
+                                                 const bantam_generation *options,
+                                                 bantam_step_fn fn, void *user,
+                                                 bantam_answer *out, bantam_error *err);
+
+/* ---- conversion -------------------------------------------------------------------------- */
+
+/* done and total in bytes written. Return false to stop; no file is left. */
+typedef bool (*bantam_progress_fn)(void *user, uint64_t done, uint64_t total);
+
+typedef struct bantam_convert_options {
+    size_t struct_size;
+    const char *type; /* "F32", "F16", "BF16", "Q8_0", "Q4_0"; NULL: as the source has it */
+    bantam_progress_fn progress;
+    void *user;
+} bantam_convert_options;
+
+/* Writes a Hugging Face folder or a GGUF file as one GGUF file with the metadata, tensor names
+ * and row order that other tools expect. The file appears whole or not at all. */
+BANTAM_API bantam_status bantam_convert(const char *in, const char *out,
+                                        const bantam_convert_options *options,
+                                        bantam_error *err);
+
+/* ---- the device -------------------------------------------------------------------------- */
+
+typedef struct bantam_device_info {
+    char cpu[64]; /* highest kernel set this build and machine share: "ref", "avx2", ... */
+    char features[256];    /* instruction sets found, separated by spaces */
+    uint32_t n_cores;      /* that this process may use */
+    uint64_t memory_bytes; /* total, and available as the system and its limits see it */
+    uint64_t available_bytes;
+} bantam_device_info;
+
+BANTAM_API void bantam_device_describe(bantam_device_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

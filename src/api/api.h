@@ -1,0 +1,27 @@
+/* api.h - the objects behind the public handles. */
+#ifndef BNT_API_API_H
+#define BNT_API_API_H
+#include "session/session.h"
+#include "token/load.h"
+#include "token/template.h"
+#include "token/tokenizer.h"
+
+struct bantam_tokenizer {
+    bnt_tokenizer *tokens;   /* owns */
+    bnt_template *chat;      /* owns; NULL where there is none or it could not be read */
+    bantam_error chat_error; /* why it could not; status BANTAM_OK where there is simply none */
+};
+
+struct bantam_model {
+    bnt_archive *archive;       /* owns */
+    bnt_model *weights;         /* owns; borrows the archive */
+    bantam_tokenizer tokenizer; /* tokens NULL where the file has none */
+};
+
+/* Compiles a spec and its chat template into out, which is zeroed. A template that cannot be
+ * read is remembered, not an error: everything else works without it. */
+bantam_status bnt_api_tokenizer_init(bantam_tokenizer *out, const bnt_spec *spec,
+                                     bantam_error *err);
+void bnt_api_tokenizer_deinit(bantam_tokenizer *t);
+
+#endif

@@ -1,0 +1,197 @@
+/* api_model.c - models: files, weights and tokenizer under one handle. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "model/arch.h"
+
+#define STRING(x)        #x
+#define VERSION(a, b, c) STRING(a) "." STRING(b) "." STRING(c)
+
+const char *bantam_version(void)
+{
+    return VERSION(BANTAM_VERSION_MAJOR, BANTAM_VERSION_MINOR, BANTAM_VERSION_PATCH);
+}
+
+const char *bantam_status_name(bantam_status status)
+{
+    static const char *const names[] = {"ok",     "invalid",     "nomem", "io",
+                                        "format", "unsupported", "full",  "cancelled"};
+    return (size_t)status < sizeof names / sizeof names[0] ? names[status] : "unknown";
+}
+
+/* Whether a folder holds anything a tokenizer could be read from. */
+static bool folder_has_tokenizer(const char *folder)
+{
+    static const char *const files[] = {"tokenizer.json", "tekken.json", "tokenizer.model"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && !found; i++) {
+        char *const path = bnt_path_join(folder, files[i]);
+        found = path && bnt_file_kind_of(path) != BNT_FILE_ABSENT;
+        bnt_free(path);
+    }
+    return found;
+}
+
+/* Leaves model->tokenizer empty where the files have none. */
+static bantam_status open_tokenizer(bantam_model *model, const char *path, bantam_error *err)
+{
+    const bnt_gguf *const gguf = bnt_archive_gguf(model->archive);
+    const char *const folder = bnt_archive_folder(model->archive);
+    bantam_status status = BANTAM_OK;
+    bnt_spec spec;
+
+    bnt_spec_init(&spec);
+    if (gguf && bnt_gguf_find(gguf, "tokenizer.ggml.model")) {
+        status = bnt_load_gguf(&spec, gguf, err);
+        if (status) bnt_fail_within(err, status, "%s: ", path);
+    } else if (folder && folder_has_tokenizer(folder)) {
+        status = bnt_spec_load(&spec, folder, err);
+    }
+    if (!status && spec.n_tokens) {
+        status = bnt_api_tokenizer_init(&model->tokenizer, &spec, err);
+        if (status) bnt_fail_within(err, status, "%s: ", path);
+    }
+    bnt_spec_deinit(&spec);
+    return status;
+}
+
+bantam_status bantam_model_open(bantam_model **out, const char *path,
+                                const bantam_model_options *options, bantam_error *err)
+{
+    bantam_model_options o = {0};
+
+    *out = NULL;
+    if (!path) return bnt_fail(err, BANTAM_ERR_INVALID, "model: no path given");
+    if (options) {
+        const size_t known = sizeof o;
+        if (options->struct_size < sizeof o.struct_size) {
+            return bnt_fail(err, BANTAM_ERR_INVALID, "model options: struct_size is %zu",
+                            options->struct_size);
+        }
+        memcpy(&o, options, options->struct_size < known ? options->struct_size : known);
+    }
+    if (o.rope > BANTAM_ROPE_FLOAT) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "model options: rope %d, expected 0 to 3",
+                        (int)o.rope);
+    }
+
+    bantam_model *const model = bnt_calloc(1, sizeof *model);
+    if (!model) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the model");
+    bantam_status status = bnt_archive_open(&model->archive, path, err);
+    if (status) goto fail;
+    status = bnt_model_open(&model->weights, model->archive, o.rope, err);
+    if (status) {
+        bnt_fail_within(err, status, "%s: ", path);
+        goto fail;
+    }
+    status = open_tokenizer(model, path, err);
+    if (status) goto fail;
+
+    *out = model;
+    return BANTAM_OK;
+
+fail:
+    bantam_model_close(model);
+    return status;
+}
+
+void bantam_model_close(bantam_model *model)
+{
+    if (!model) return;
+    bnt_api_tokenizer_deinit(&model->tokenizer);
+    bnt_model_close(model->weights);
+    bnt_archive_close(model->archive);
+    bnt_free(model);
+}
+
+static bantam_text text_of(const char *s)
+{
+    const bantam_text t = {s, strlen(s)};
+    return t;
+}
+
+static const char *rope_name(const bnt_config *c)
+{
+    switch (c->int8_rope) {
+    case BANTAM_ROPE_CALL:
+        return "int8 call";
+    case BANTAM_ROPE_TABLE:
+        return "int8 table";
+    default:
+        break;
+    }
+    switch (c->scaling) {
+    case BNT_ROPE_LLAMA3:
+        return "llama3";
+    case BNT_ROPE_YARN:
+        return "yarn";
+    case BNT_ROPE_LINEAR:
+        return "linear";
+    default:
+        return "plain";
+    }
+}
+
+void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
+{
+    const bnt_model *const w = model->weights;
+    const bnt_config *const c = &w->config;
+
+    *out = (bantam_model_info){
+        .name = c->name.size ? c->name : bnt_path_name(bnt_archive_path(model->archive)),
+        .family = text_of(c->arch->family),
+        .architecture = c->architecture,
+        .type = text_of(bnt_model_type(w)->name),
+        .n_params = w->n_params,
+        .file_bytes = bnt_archive_bytes(model->archive),
+        .weight_bytes = w->weight_bytes,
+        .n_layers = c->n_layers,
+        .n_embd = c->n_embd,
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .n_ffn = c->n_ffn,
+        .n_vocab = c->n_vocab,
+        .context_tokens = c->context_tokens,
+        .tied = c->tied,
+        .rope = text_of(rope_name(c)),
+        .activation = text_of(c->act == BNT_ACT_RELU ? "relu" : "silu"),
+        .window_tokens = c->window_tokens,
+    };
+}
+
+const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model)
+{
+    return model->tokenizer.tokens ? &model->tokenizer : NULL;
+}
+
+void bantam_device_describe(bantam_device_info *out)
+{
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } sets[] = {
+        {BNT_CPU_AVX2, "avx2"},     {BNT_CPU_AVXVNNI, "avxvnni"},
+        {BNT_CPU_AVX512, "avx512"}, {BNT_CPU_AVX512VNNI, "avx512vnni"},
+        {BNT_CPU_NEON, "neon"},     {BNT_CPU_DOTPROD, "dotprod"},
+        {BNT_CPU_I8MM, "i8mm"},     {BNT_CPU_FP16, "fp16"},
+    };
+    const unsigned flags = bnt_cpu_flags();
+    bnt_kernels kernels;
+    size_t used = 0;
+
+    *out = (bantam_device_info){.n_cores = bnt_cpu_cores()};
+    bnt_kernels_init(&kernels, flags);
+    snprintf(out->cpu, sizeof out->cpu, "%s", kernels.name);
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        if (!(flags & sets[i].flag)) continue;
+        used += (size_t)snprintf(out->features + used, sizeof out->features - used, "%s%s",
+                                 used ? " " : "", sets[i].name);
+    }
+    bnt_cpu_memory(&out->memory_bytes, &out->available_bytes);
+}

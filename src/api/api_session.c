@@ -1,0 +1,132 @@
+/* api_session.c - sessions: checks the handle, calls down. */
+#include "api/api.h"
+#include "base/mem.h"
+#include "sample/sampler.h"
+
+struct bantam_session {
+    bnt_session *session; /* owns */
+};
+
+bantam_status bantam_plan(const bantam_model *model, const bantam_session_options *options,
+                          bantam_plan_info *out, bantam_error *err)
+{
+    const bantam_status status = bnt_session_plan(model->weights, options, out, err);
+    if (status) return status;
+
+    out->other_bytes = bnt_model_bytes(model->weights);
+    if (model->tokenizer.tokens)
+        out->other_bytes += bnt_tokenizer_bytes(model->tokenizer.tokens);
+    out->total_bytes += out->other_bytes;
+    return BANTAM_OK;
+}
+
+bantam_status bantam_session_open(bantam_session **out, const bantam_model *model,
+                                  const bantam_session_options *options, bantam_error *err)
+{
+    bantam_session *const s = bnt_calloc(1, sizeof *s);
+
+    *out = NULL;
+    if (!s) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the session");
+    const bantam_status status =
+        bnt_session_open(&s->session, model->weights, model->tokenizer.tokens, options, err);
+    if (status) {
+        bnt_free(s);
+        return status;
+    }
+    *out = s;
+    return BANTAM_OK;
+}
+
+void bantam_session_close(bantam_session *session)
+{
+    if (!session) return;
+    bnt_session_close(session->session);
+    bnt_free(session);
+}
+
+bantam_status bantam_session_feed(bantam_session *session, const uint32_t *tokens,
+                                  size_t n_tokens, bantam_error *err)
+{
+    return bnt_session_feed(session->session, tokens, n_tokens, err);
+}
+
+bantam_status bantam_session_score(bantam_session *session, const uint32_t *tokens,
+                                   size_t n_tokens, bantam_logits_fn fn, void *user,
+                                   bantam_error *err)
+{
+    return bnt_session_score(session->session, tokens, n_tokens, fn, user, err);
+}
+
+const float *bantam_session_logits(const bantam_session *session)
+{
+    return bnt_session_logits(session->session);
+}
+
+uint32_t bantam_session_position(const bantam_session *session)
+{
+    return bnt_session_position(session->session);
+}
+
+uint32_t bantam_session_capacity(const bantam_session *session)
+{
+    return bnt_session_capacity(session->session);
+}
+
+uint32_t bantam_session_token(const bantam_session *session, uint32_t position)
+{
+    return bnt_session_token(session->session, position);
+}
+
+bantam_status bantam_session_rewind(bantam_session *session, uint32_t n_tokens,
+                                    bantam_error *err)
+{
+    return bnt_session_rewind(session->session, n_tokens, err);
+}
+
+void bantam_session_cancel(bantam_session *session)
+{
+    bnt_session_cancel(session->session);
+}
+
+bantam_status bantam_session_save(const bantam_session *session, const char *path,
+                                  bantam_error *err)
+{
+    if (!path) return bnt_fail(err, BANTAM_ERR_INVALID, "save: no path given");
+    return bnt_session_save(session->session, path, err);
+}
+
+bantam_status bantam_session_load(bantam_session *session, const char *path, bantam_error *err)
+{
+    if (!path) return bnt_fail(err, BANTAM_ERR_INVALID, "load: no path given");
+    return bnt_session_load(session->session, path, err);
+}
+
+void bantam_sampling_init(bantam_sampling *sampling)
+{
+    bnt_sampling_init(sampling);
+}
+
+bantam_status bantam_session_set_sampling(bantam_session *session,
+                                          const bantam_sampling *sampling, bantam_error *err)
+{
+    return bnt_session_set_sampling(session->session, sampling, err);
+}
+
+bantam_status bantam_session_next(bantam_session *session, uint32_t *token, bantam_text *text,
+                                  bantam_error *err)
+{
+    return bnt_session_next(session->session, token, text, err);
+}
+
+bantam_status bantam_session_top(bantam_session *session, bantam_candidate *out, size_t k,
+                                 bantam_error *err)
+{
+    return bnt_session_top(session->session, out, k, err);
+}
+
+bantam_status bantam_session_generate(bantam_session *session, const bantam_generation *options,
+                                      bantam_step_fn fn, void *user, bantam_answer *out,
+                                      bantam_error *err)
+{
+    return bnt_session_generate(session->session, options, fn, user, out, err);
+}

@@ -1,0 +1,47 @@
+/* file.h - paths, whole files, and files that appear whole or not at all. */
+#ifndef BNT_BASE_FILE_H
+#define BNT_BASE_FILE_H
+#include "base/buf.h"
+
+typedef enum bnt_file_kind {
+    BNT_FILE_ABSENT,
+    BNT_FILE_REGULAR,
+    BNT_FILE_FOLDER,
+    BNT_FILE_OTHER
+} bnt_file_kind;
+
+/* Follows links; a link that leads nowhere is absent. */
+bnt_file_kind bnt_file_kind_of(const char *path);
+
+/* Appends a regular file's bytes to buf; BANTAM_ERR_FORMAT when it is longer than buf->max
+ * allows. Messages begin with the path. */
+bantam_status bnt_file_read(const char *path, bnt_buf *buf, bantam_error *err);
+
+/* dir + "/" + name, NUL-terminated, owned by the caller (bnt_free). NULL when out of memory. */
+char *bnt_path_join(const char *dir, const char *name);
+/* The last component, without trailing slashes; borrowed from path. */
+bantam_text bnt_path_name(const char *path);
+/* True for a plain name inside a folder: not empty, no '/', no NUL, not "." or "..". */
+bool bnt_path_is_plain(bantam_text name);
+
+/* Names in a folder, sorted bytewise, "." and ".." left out. *names is one block owned by the
+ * caller (bnt_free). At most max_names are read; more is BANTAM_ERR_FORMAT. */
+bantam_status bnt_file_list(const char *dir, size_t max_names, char ***names, size_t *n_names,
+                            bantam_error *err);
+
+/* ---- writing: temporary file in the same folder, fsync, rename, fsync of the folder ---- */
+
+typedef struct bnt_save bnt_save;
+
+bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err);
+/* Buffered. Failure is sticky and reported by commit. */
+void bnt_save_put(bnt_save *save, const void *data, size_t size);
+uint64_t bnt_save_offset(const bnt_save *save);
+/* True once a write has failed, so that long writers can stop early. */
+bool bnt_save_failed(const bnt_save *save);
+/* Takes save: it is closed whether this succeeds or not. On failure the old file, if any, is
+ * untouched and the temporary one is removed. */
+bantam_status bnt_save_commit(bnt_save *save, bantam_error *err);
+void bnt_save_abort(bnt_save *save); /* accepts NULL */
+
+#endif

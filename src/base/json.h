@@ -1,0 +1,36 @@
+/* json.h - Jansson with this project's limits and messages. */
+#ifndef BNT_BASE_JSON_H
+#define BNT_BASE_JSON_H
+#include "base/buf.h"
+#include <jansson.h>
+
+/* Parses bytes that nobody vouches for: one value, UTF-8, no duplicate keys, no byte order
+ * mark, nesting at most BNT_MAX_JSON_DEPTH (checked before Jansson recurses). The caller owns
+ * *out (json_decref). The message names line and column. */
+bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam_error *err);
+
+/* Appends text as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void bnt_json_put_string(bnt_buf *out, const char *data, size_t size);
+
+/* A JSON string's bytes, {NULL, 0} for anything else. Borrowed from value. */
+static inline bantam_text bnt_json_text(const json_t *value)
+{
+    bantam_text t = {0};
+    if (json_is_string(value)) {
+        t.data = json_string_value(value);
+        t.size = json_string_length(value);
+    }
+    return t;
+}
+
+/* Member of an object as a number or flag. An absent or null member gives BANTAM_OK and leaves
+ * *out as it was; another type, a fraction or a value out of range is BANTAM_ERR_FORMAT and
+ * names the key. */
+bantam_status bnt_json_u32(const json_t *object, const char *key, uint32_t *out,
+                           bantam_error *err);
+bantam_status bnt_json_f64(const json_t *object, const char *key, double *out,
+                           bantam_error *err);
+bantam_status bnt_json_bool(const json_t *object, const char *key, bool *out,
+                            bantam_error *err);
+
+#endif

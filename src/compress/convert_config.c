@@ -1,0 +1,106 @@
+/* convert_config.c - a model's numbers as GGUF metadata, under the names other tools read.
+ *
+ * The architecture follows from what the model does, not from what its folder calls it: what a
+ * plain llama pass computes is "llama", which every runtime of GGUF knows.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "compress/convert_parts.h"
+
+uint32_t bnt_convert_file_type(const bnt_type *type)
+{
+    switch (type->id) {
+    case BNT_TYPE_F32:
+        return 0;
+    case BNT_TYPE_F16:
+        return 1;
+    case BNT_TYPE_Q4_0:
+        return 2;
+    case BNT_TYPE_Q8_0:
+        return 7;
+    case BNT_TYPE_BF16:
+        return 32;
+    default:
+        return 1024; /* llama.cpp's "guessed" */
+    }
+}
+
+/* Keys that begin with the architecture's name. */
+typedef struct keys {
+    bnt_gguf_writer *w;
+    const char *architecture;
+    char key[128];
+} keys;
+
+static const char *key_of(keys *k, const char *name)
+{
+    snprintf(k->key, sizeof k->key, "%s.%s", k->architecture, name);
+    return k->key;
+}
+
+static void put_rope(keys *k, const bnt_config *c)
+{
+    bnt_gguf_writer *const w = k->w;
+
+    bnt_gguf_put_u32(w, key_of(k, "rope.dimension_count"), c->rope_dims);
+    bnt_gguf_put_f32(w, key_of(k, "rope.freq_base"), (float)c->rope_base);
+    if (c->scaling == BNT_ROPE_LINEAR || c->scaling == BNT_ROPE_YARN) {
+        const char *const name = c->scaling == BNT_ROPE_YARN ? "yarn" : "linear";
+        bnt_gguf_put_text(w, key_of(k, "rope.scaling.type"), (bantam_text){name, strlen(name)});
+        bnt_gguf_put_f32(w, key_of(k, "rope.scaling.factor"), (float)c->scale_factor);
+    }
+    if (c->scaling == BNT_ROPE_YARN) {
+        bnt_gguf_put_u32(w, key_of(k, "rope.scaling.original_context_length"),
+                         c->original_context_tokens);
+        bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_beta_fast"), (float)c->beta_fast);
+        bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_beta_slow"), (float)c->beta_slow);
+        /* 1 where the factor on cos and sin is 1 (mscale over mscale_all_dim), 0 where it is
+         * YaRN's own 1 + 0.1 ln(factor). */
+        bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_log_multiplier"),
+                         c->attention_factor == 1.0 ? 1.0f : 0.0f);
+    }
+    if (c->query_scale_beta > 0.0) {
+        bnt_gguf_put_f32(w, key_of(k, "attention.temperature_scale"),
+                         (float)c->query_scale_beta);
+    }
+}
+
+static const char *architecture_of(const bnt_config *c)
+{
+    if (c->query_scale_beta > 0.0) return "mistral3";
+    return c->act == BNT_ACT_RELU ? "phonelm" : "llama";
+}
+
+void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type *type,
+                        bantam_text name)
+{
+    keys k = {w, architecture_of(c), {0}};
+
+    bnt_gguf_put_text(w, "general.architecture",
+                      (bantam_text){k.architecture, strlen(k.architecture)});
+    bnt_gguf_put_text(w, "general.name", name);
+    bnt_gguf_put_u32(w, "general.file_type", bnt_convert_file_type(type));
+    bnt_gguf_put_u32(w, "general.quantization_version", 2);
+
+    bnt_gguf_put_u32(w, key_of(&k, "vocab_size"), c->n_vocab);
+    bnt_gguf_put_u32(w, key_of(&k, "context_length"), c->context_tokens);
+    bnt_gguf_put_u32(w, key_of(&k, "embedding_length"), c->n_embd);
+    bnt_gguf_put_u32(w, key_of(&k, "block_count"), c->n_layers);
+    bnt_gguf_put_u32(w, key_of(&k, "feed_forward_length"), c->n_ffn);
+    bnt_gguf_put_u32(w, key_of(&k, "attention.head_count"), c->n_heads);
+    bnt_gguf_put_u32(w, key_of(&k, "attention.head_count_kv"), c->n_kv_heads);
+    bnt_gguf_put_u32(w, key_of(&k, "attention.key_length"), c->head_dim);
+    bnt_gguf_put_u32(w, key_of(&k, "attention.value_length"), c->head_dim);
+    bnt_gguf_put_f32(w, key_of(&k, "attention.layer_norm_rms_epsilon"), c->norm_eps);
+    if (c->window_tokens) {
+        bnt_gguf_put_u32(w, key_of(&k, "attention.sliding_window"), c->window_tokens);
+        bnt_gguf_put_bools(w, key_of(&k, "attention.sliding_window_pattern"), c->windowed,
+                           c->n_layers);
+    }
+    if (c->act == BNT_ACT_RELU) {
+        bnt_gguf_put_text(w, key_of(&k, "activation"), (bantam_text){"relu", 4});
+        bnt_gguf_put_bool(w, key_of(&k, "rope.int8"), c->int8_rope != BANTAM_ROPE_FLOAT);
+    }
+    put_rope(&k, c);
+}

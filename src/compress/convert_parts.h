@@ -1,0 +1,19 @@
+/* convert_parts.h - metadata of a GGUF file out of what a model and its tokenizer are. */
+#ifndef BNT_COMPRESS_CONVERT_PARTS_H
+#define BNT_COMPRESS_CONVERT_PARTS_H
+#include "format/gguf_write.h"
+#include "model/model.h"
+#include "token/spec.h"
+
+/* The general.* and architecture keys. type is that of most tensors to be written. */
+void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *config, const bnt_type *type,
+                        bantam_text name);
+
+/* The tokenizer.* keys. A vocabulary without a merge list gets the list its ranks imply.
+ * BANTAM_ERR_UNSUPPORTED where GGUF has no way to say what the tokenizer does. */
+bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, bantam_error *err);
+
+/* llama.cpp's number for "mostly this type" (general.file_type). */
+uint32_t bnt_convert_file_type(const bnt_type *type);
+
+#endif

@@ -1,0 +1,63 @@
+/* forward.h - one pass: tokens and positions in, keys and values into the cache, logits out.
+ *
+ * A C function per stage and one loop over layers. The pass owns no memory: the caller gives it
+ * scratch, a cache and a pool. The bits of every result depend only on the tokens, their
+ * positions and the model: not on n_tokens, not on the number of threads.
+ */
+#ifndef BNT_MODEL_FORWARD_H
+#define BNT_MODEL_FORWARD_H
+#include "base/arena.h"
+#include "base/pool.h"
+#include "model/model.h"
+
+#include <stdatomic.h>
+
+/* The keys and values of one session, as the pass sees them. floor 4 owns the memory.
+ *
+ * A layer holds `slots` positions; position p lies in slot p % slots (slots covers the whole
+ * context for full layers, at least window + batch for windowed ones). Keys are stored after
+ * rope. One (slot, kv head) row has head_dim values in the cache's type:
+ * f32 and f16 as they are; q8 as Q8_0 blocks of 32 values (fp16 scale, 32 int8), the last block
+ * padded with zeros where head_dim is not a multiple of 32. */
+typedef struct bnt_kv_layer {
+    uint8_t *k, *v; /* (slots, n_kv_heads, row_bytes) */
+    uint32_t slots;
+} bnt_kv_layer;
+
+typedef struct bnt_kv {
+    bantam_kv type;       /* never DEFAULT */
+    size_t row_bytes;     /* of one (slot, kv head) row */
+    bnt_kv_layer *layers; /* (n_layers) */
+} bnt_kv;
+
+/* Bytes of one row of head_dim values. */
+size_t bnt_kv_row_bytes(bantam_kv type, uint32_t head_dim);
+
+typedef struct bnt_forward {
+    const bnt_model *model;
+    bnt_kv *kv;
+    bnt_pool *pool;
+    bnt_arena *scratch; /* at least bnt_forward_cost() bytes free */
+    /* Not 0: stop between layers with BANTAM_ERR_CANCELLED. Or NULL. Atomic, because any thread
+     * and any signal handler may set it; it orders nothing else. */
+    const atomic_int *cancel;
+} bnt_forward;
+
+/* Scratch bytes for passes of at most batch tokens. */
+size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t n_threads);
+
+/* Which positions form one call, to PhoneLM's `call` rope: the batch may be a part of it. */
+typedef struct bnt_span {
+    uint32_t first, n;
+} bnt_span;
+
+/* Computes tokens[0..n_tokens) at positions pos, pos + 1, ... . All earlier positions that the
+ * layers can see are in the cache. logits is (n_rows, n_vocab): of the last token for n_rows 1,
+ * of all for n_rows n_tokens, not computed for n_rows 0 (logits may be NULL).
+ * Fails only by cancellation, or BANTAM_ERR_IO when a mapped file was cut. The cache then holds
+ * garbage at positions from pos on. */
+bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,
+                              uint32_t pos, bnt_span call, float *logits, uint32_t n_rows,
+                              bantam_error *err);
+
+#endif

@@ -1,0 +1,85 @@
+/* model.c - a model opened: config read, tensors found, frequencies computed, kernels chosen.
+ */
+#include "model/model.h"
+
+#include "base/checked.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "model/rope.h"
+#include "model/weights.h"
+
+#include <string.h>
+
+static bantam_status open_rope(bnt_model *m, bantam_error *err)
+{
+    float *divisors = NULL;
+    bantam_status status = bnt_weights_divisors(m, &divisors, err);
+    if (status) return status;
+
+    m->inv_freq = bnt_calloc(m->config.rope_dims / 2, sizeof *m->inv_freq);
+    if (!m->inv_freq) {
+        status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for rope frequencies");
+    } else {
+        status = bnt_rope_frequencies(m->inv_freq, &m->config, divisors, err);
+    }
+    bnt_free(divisors);
+    return status;
+}
+
+bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam_rope rope,
+                             bantam_error *err)
+{
+    *out = NULL;
+    bnt_model *const m = bnt_calloc(1, sizeof *m);
+    if (!m) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a model");
+
+    m->archive = archive;
+    bantam_status status = bnt_config_read(&m->config, archive, rope, err);
+    if (!status) status = bnt_weights_find(m, err);
+    if (!status) status = open_rope(m, err);
+    if (status) {
+        bnt_model_close(m);
+        return bnt_fail_within(err, status, "%s: ", bnt_archive_path(archive));
+    }
+    bnt_kernels_init(&m->kernels, bnt_cpu_flags());
+    *out = m;
+    return BANTAM_OK;
+}
+
+void bnt_model_close(bnt_model *m)
+{
+    if (!m) return;
+    bnt_free(m->layers);
+    bnt_free(m->floats);
+    bnt_free(m->inv_freq);
+    bnt_free(m);
+}
+
+/* Bytes of matrices by type; numbers of types lie below 64. */
+typedef struct tally {
+    uint64_t bytes[64];
+    const bnt_type *most;
+} tally;
+
+static void count(void *user, const bnt_matrix *w)
+{
+    tally *const t = user;
+    const size_t id = (size_t)w->type->id % 64;
+    t->bytes[id] += (uint64_t)w->row_bytes * w->rows;
+    if (!t->most || t->bytes[id] > t->bytes[(size_t)t->most->id % 64]) t->most = w->type;
+}
+
+const bnt_type *bnt_model_type(const bnt_model *model)
+{
+    tally t = {0};
+    bnt_weights_each(model, count, &t);
+    return t.most;
+}
+
+size_t bnt_model_bytes(const bnt_model *m)
+{
+    const bnt_config *const c = &m->config;
+    return sizeof *m + c->n_layers * sizeof *m->layers +
+           (2 * (size_t)c->n_layers + 1) * c->n_embd * sizeof *m->floats +
+           c->rope_dims / 2 * sizeof *m->inv_freq;
+}

@@ -1,0 +1,258 @@
+/* weights.c - the tensors of a model, found by name and held against its config. The layouts of
+ * names are arch.c's data; what is computed with the tensors is forward.c's.
+ *
+ * Matrices stay where they lie in the file. Norms are copied: they are few, may have another
+ * type, and nothing aligns them in a safetensors file.
+ */
+#include "model/weights.h"
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct finder {
+    bnt_model *model;
+    const bnt_names *names;
+    bantam_error *err;
+} finder;
+
+typedef struct tensor_name {
+    char text[BNT_MAX_TENSOR_NAME];
+} tensor_name;
+
+static tensor_name layer_name(const finder *f, uint32_t layer, const char *suffix)
+{
+    tensor_name n;
+    snprintf(n.text, sizeof n.text, "%s%" PRIu32 ".%s", f->names->layer, layer, suffix);
+    return n;
+}
+
+static bantam_status find(const finder *f, const char *name, const bnt_tensor **out)
+{
+    *out = bnt_archive_find(f->model->archive, name);
+    if (!*out) {
+        return bnt_fail(f->err, BANTAM_ERR_FORMAT, "tensor %s is missing", name);
+    }
+    if (!(*out)->type) {
+        return bnt_fail(f->err, BANTAM_ERR_UNSUPPORTED, "tensor %s: type %.*s is not supported",
+                        name, BNT_TEXT_ARG((*out)->type_name));
+    }
+    return BANTAM_OK;
+}
+
+/* rows is 1 for a vector, which has one dimension. Dimensions past the second must be 1. */
+static bantam_status check_shape(const finder *f, const char *name, const bnt_tensor *t,
+                                 uint32_t rows, uint32_t columns)
+{
+    const uint64_t found_rows = t->n_dims > 1 ? t->dims[1] : 1;
+    bool flat = true;
+    for (uint32_t d = 2; d < t->n_dims && d < BNT_MAX_DIMS; d++)
+        flat = flat && t->dims[d] == 1;
+
+    uint64_t bytes = 0;
+    if (flat && t->dims[0] == columns && found_rows == rows &&
+        bnt_type_bytes(t->type, rows, columns, &bytes) && bytes == t->bytes) {
+        return BANTAM_OK;
+    }
+    return bnt_fail(f->err, BANTAM_ERR_FORMAT,
+                    "tensor %s: expected shape (%" PRIu32 ", %" PRIu32 "), found (%" PRIu64
+                    ", %" PRIu64 ")%s",
+                    name, rows, columns, found_rows, t->dims[0],
+                    flat ? "" : " and further dimensions");
+}
+
+/* A bias would have to be added; a model that has one is another model than this config. */
+static bantam_status refuse_bias(const finder *f, const char *name)
+{
+    static const char weight[] = "weight";
+    tensor_name bias;
+    const size_t stem = strlen(name) - strlen(weight);
+    snprintf(bias.text, sizeof bias.text, "%.*sbias", (int)stem, name);
+    if (!bnt_archive_find(f->model->archive, bias.text)) return BANTAM_OK;
+    return bnt_fail(f->err, BANTAM_ERR_UNSUPPORTED, "tensor %s: biases are not supported",
+                    bias.text);
+}
+
+static bantam_status find_matrix(const finder *f, const char *name, uint32_t rows,
+                                 uint32_t columns, bnt_matrix *out)
+{
+    const bnt_tensor *t = NULL;
+    bantam_status status = find(f, name, &t);
+    if (!status) status = check_shape(f, name, t, rows, columns);
+    if (!status) status = refuse_bias(f, name);
+    if (status) return status;
+
+    out->type = t->type;
+    out->data = t->data;
+    out->rows = rows;
+    out->columns = columns;
+    out->row_bytes = (size_t)(t->bytes / rows);
+    f->model->n_params += (uint64_t)rows * columns;
+    f->model->weight_bytes += t->bytes;
+    return BANTAM_OK;
+}
+
+static bantam_status check_vector(const finder *f, const char *name, uint32_t n)
+{
+    const bnt_tensor *t = NULL;
+    bantam_status status = find(f, name, &t);
+    if (!status) status = check_shape(f, name, t, 1, n);
+    if (!status && t->type->block_values != 1) {
+        status = bnt_fail(f->err, BANTAM_ERR_UNSUPPORTED,
+                          "tensor %s: expected type F32, F16 or BF16, found %s", name,
+                          t->type->name);
+    }
+    return status;
+}
+
+static bantam_status check_norm(const finder *f, const char *name)
+{
+    const uint32_t n_embd = f->model->config.n_embd;
+    bantam_status status = check_vector(f, name, n_embd);
+    if (!status) status = refuse_bias(f, name);
+    if (status) return status;
+
+    f->model->n_params += n_embd;
+    f->model->weight_bytes += bnt_archive_find(f->model->archive, name)->bytes;
+    return BANTAM_OK;
+}
+
+/* A vector that check_vector() has passed. */
+static void decode(const finder *f, const char *name, float *out, uint32_t n)
+{
+    const bnt_tensor *const t = bnt_archive_find(f->model->archive, name);
+    t->type->decode(t->data, out, n);
+}
+
+static bantam_status find_layer(const finder *f, uint32_t index)
+{
+    const bnt_config *const c = &f->model->config;
+    const bnt_names *const n = f->names;
+    bnt_layer *const layer = &f->model->layers[index];
+    const uint32_t heads = c->n_heads * c->head_dim;
+    const uint32_t kv = c->n_kv_heads * c->head_dim;
+    const struct {
+        const char *suffix;
+        uint32_t rows, columns;
+        bnt_matrix *out;
+    } matrices[] = {
+        {n->q, heads, c->n_embd, &layer->q},
+        {n->k, kv, c->n_embd, &layer->k},
+        {n->v, kv, c->n_embd, &layer->v},
+        {n->o, c->n_embd, heads, &layer->o},
+        {n->gate, c->n_ffn, c->n_embd, &layer->gate},
+        {n->up, c->n_ffn, c->n_embd, &layer->up},
+        {n->down, c->n_embd, c->n_ffn, &layer->down},
+    };
+    for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
+        const bantam_status status =
+            find_matrix(f, layer_name(f, index, matrices[i].suffix).text, matrices[i].rows,
+                        matrices[i].columns, matrices[i].out);
+        if (status) return status;
+    }
+    const bantam_status status = check_norm(f, layer_name(f, index, n->attn_norm).text);
+    if (status) return status;
+    return check_norm(f, layer_name(f, index, n->ffn_norm).text);
+}
+
+/* A layer past the last one means that the stated number of layers is not this file's. */
+static bantam_status refuse_more_layers(const finder *f)
+{
+    const bnt_names *const n = f->names;
+    const char *const suffixes[] = {n->attn_norm, n->q,    n->k,  n->v,   n->o,
+                                    n->ffn_norm,  n->gate, n->up, n->down};
+    const uint32_t n_layers = f->model->config.n_layers;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        const tensor_name name = layer_name(f, n_layers, suffixes[i]);
+        if (bnt_archive_find(f->model->archive, name.text)) {
+            return bnt_fail(f->err, BANTAM_ERR_FORMAT,
+                            "tensor %s: the model is said to have %" PRIu32 " layers",
+                            name.text, n_layers);
+        }
+    }
+    return BANTAM_OK;
+}
+
+static bantam_status copy_norms(const finder *f)
+{
+    bnt_model *const m = f->model;
+    const uint32_t n_embd = m->config.n_embd;
+    const uint32_t n_layers = m->config.n_layers;
+    size_t n = 0;
+    if (!bnt_mul_size(2 * (size_t)n_layers + 1, n_embd, &n)) n = SIZE_MAX;
+    m->floats = bnt_calloc(n, sizeof *m->floats);
+    if (!m->floats) {
+        return bnt_fail(f->err, BANTAM_ERR_NOMEM, "out of memory for %zu norm weights", n);
+    }
+    float *at = m->floats;
+    for (uint32_t l = 0; l < n_layers; l++) {
+        decode(f, layer_name(f, l, f->names->attn_norm).text, at, n_embd);
+        m->layers[l].attn_norm = at;
+        at += n_embd;
+        decode(f, layer_name(f, l, f->names->ffn_norm).text, at, n_embd);
+        m->layers[l].ffn_norm = at;
+        at += n_embd;
+    }
+    decode(f, f->names->output_norm, at, n_embd);
+    m->output_norm = at;
+    return BANTAM_OK;
+}
+
+bantam_status bnt_weights_find(bnt_model *model, bantam_error *err)
+{
+    const bnt_config *const c = &model->config;
+    const finder f = {model, bnt_names_of(model->archive), err};
+
+    model->layers = bnt_calloc(c->n_layers, sizeof *model->layers);
+    if (!model->layers) {
+        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %" PRIu32 " layers",
+                        c->n_layers);
+    }
+    bantam_status status =
+        find_matrix(&f, f.names->embed, c->n_vocab, c->n_embd, &model->embed);
+    for (uint32_t l = 0; l < c->n_layers && !status; l++)
+        status = find_layer(&f, l);
+    if (!status) status = refuse_more_layers(&f);
+    if (!status) status = check_norm(&f, f.names->output_norm);
+    if (!status && c->tied) model->head = model->embed;
+    if (!status && !c->tied) {
+        status = find_matrix(&f, f.names->head, c->n_vocab, c->n_embd, &model->head);
+    }
+    if (status) return status;
+    return copy_norms(&f);
+}
+
+bantam_status bnt_weights_divisors(bnt_model *model, float **out, bantam_error *err)
+{
+    const finder f = {model, bnt_names_of(model->archive), err};
+    const char *const name = f.names->divisors;
+    const uint32_t n = model->config.rope_dims / 2;
+    *out = NULL;
+    if (!name || !bnt_archive_find(model->archive, name)) return BANTAM_OK;
+
+    const bantam_status status = check_vector(&f, name, n);
+    if (status) return status;
+    float *const divisors = bnt_calloc(n, sizeof *divisors);
+    if (!divisors) {
+        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for tensor %s", name);
+    }
+    decode(&f, name, divisors, n);
+    *out = divisors;
+    return BANTAM_OK;
+}
+
+void bnt_weights_each(const bnt_model *model, bnt_matrix_fn visit, void *user)
+{
+    visit(user, &model->embed);
+    if (!model->config.tied) visit(user, &model->head);
+    for (uint32_t l = 0; l < model->config.n_layers; l++) {
+        const bnt_layer *const layer = &model->layers[l];
+        const bnt_matrix *const all[] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
+                                         &layer->gate, &layer->up, &layer->down};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            visit(user, all[i]);
+    }
+}

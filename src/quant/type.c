@@ -1,0 +1,89 @@
+/* type.c - the table of number types, and the one place that computes tensor bytes. */
+#include "quant/type.h"
+
+#include <strings.h>
+
+#include "base/checked.h"
+#include "quant/block.h"
+
+static const bnt_type types[] = {
+    {BNT_TYPE_F32, "F32", 1, 4, bnt_f32_decode, bnt_f32_encode},
+    {BNT_TYPE_F16, "F16", 1, 2, bnt_f16_decode, bnt_f16_encode},
+    {BNT_TYPE_Q4_0, "Q4_0", 32, sizeof(bnt_q4_0), bnt_q4_0_decode, bnt_q4_0_encode},
+    {BNT_TYPE_Q4_1, "Q4_1", 32, sizeof(bnt_q4_1), bnt_q4_1_decode, NULL},
+    {BNT_TYPE_Q5_0, "Q5_0", 32, sizeof(bnt_q5_0), bnt_q5_0_decode, NULL},
+    {BNT_TYPE_Q5_1, "Q5_1", 32, sizeof(bnt_q5_1), bnt_q5_1_decode, NULL},
+    {BNT_TYPE_Q8_0, "Q8_0", 32, sizeof(bnt_q8_0), bnt_q8_0_decode, bnt_q8_0_encode},
+    {BNT_TYPE_Q2_K, "Q2_K", 256, sizeof(bnt_q2_k), bnt_q2_k_decode, NULL},
+    {BNT_TYPE_Q3_K, "Q3_K", 256, sizeof(bnt_q3_k), bnt_q3_k_decode, NULL},
+    {BNT_TYPE_Q4_K, "Q4_K", 256, sizeof(bnt_q4_k), bnt_q4_k_decode, NULL},
+    {BNT_TYPE_Q5_K, "Q5_K", 256, sizeof(bnt_q5_k), bnt_q5_k_decode, NULL},
+    {BNT_TYPE_Q6_K, "Q6_K", 256, sizeof(bnt_q6_k), bnt_q6_k_decode, NULL},
+    {BNT_TYPE_IQ4_NL, "IQ4_NL", 32, sizeof(bnt_iq4_nl), bnt_iq4_nl_decode, NULL},
+    {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL},
+    {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode},
+};
+
+enum { N_TYPES = sizeof types / sizeof types[0] };
+
+const bnt_type *bnt_type_find(uint32_t id)
+{
+    for (int i = 0; i < N_TYPES; i++) {
+        if ((uint32_t)types[i].id == id) return &types[i];
+    }
+    return NULL;
+}
+
+const bnt_type *bnt_type_named(const char *name)
+{
+    for (int i = 0; i < N_TYPES; i++) {
+        if (strcasecmp(types[i].name, name) == 0) return &types[i];
+    }
+    return NULL;
+}
+
+const char *bnt_type_foreign_name(uint32_t id)
+{
+    static const struct {
+        uint32_t id;
+        const char *name;
+    } foreign[] = {
+        {4, "Q4_2 (retired)"},
+        {5, "Q4_3 (retired)"},
+        {9, "Q8_1"},
+        {15, "Q8_K"},
+        {16, "IQ2_XXS"},
+        {17, "IQ2_XS"},
+        {18, "IQ3_XXS"},
+        {19, "IQ1_S"},
+        {21, "IQ3_S"},
+        {22, "IQ2_S"},
+        {24, "I8"},
+        {25, "I16"},
+        {26, "I32"},
+        {27, "I64"},
+        {28, "F64"},
+        {29, "IQ1_M"},
+        {31, "Q4_0_4_4 (retired)"},
+        {32, "Q4_0_4_8 (retired)"},
+        {33, "Q4_0_8_8 (retired)"},
+        {34, "TQ1_0"},
+        {35, "TQ2_0"},
+        {36, "IQ4_NL_4_4 (retired)"},
+        {39, "MXFP4"},
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        if (foreign[i].id == id) return foreign[i].name;
+    }
+    return NULL;
+}
+
+bool bnt_type_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes)
+{
+    uint64_t row_bytes;
+
+    /* Divide by the block first: values times bytes could wrap where the quotient does not. */
+    if (columns % type->block_values) return false;
+    if (!bnt_mul_u64(columns / type->block_values, type->block_bytes, &row_bytes)) return false;
+    return bnt_mul_u64(rows, row_bytes, bytes);
+}

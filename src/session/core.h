@@ -1,0 +1,85 @@
+/* core.h - the inside of a session, for the files of this folder.
+ *
+ * The session holds tokens[0..position). Its cache holds their keys and values, but for rows of
+ * windowed layers that later positions took: these are computed anew before the next pass.
+ */
+#ifndef BNT_SESSION_CORE_H
+#define BNT_SESSION_CORE_H
+#include "session/kv.h"
+#include "session/session.h"
+
+/* Rows of logits computed together while scoring. More would cost memory (a row of a large
+ * vocabulary is half a megabyte) and buy little: the head's weights are read once for all. */
+enum { BNT_SCORE_ROWS = 8 };
+
+struct bnt_session {
+    const bnt_model *model;         /* borrowed until closed */
+    const bnt_tokenizer *tokenizer; /* borrowed until closed; may be NULL */
+    bnt_cache cache;                /* owns */
+    bnt_pool *pool;                 /* owns */
+    bnt_arena scratch;              /* owns */
+    bnt_sampler *sampler;           /* owns */
+    uint32_t context, batch;
+    uint32_t n_vocab;
+
+    uint32_t *tokens; /* (context) owns */
+    uint32_t position;
+    uint32_t call; /* first position of the call that computed the last token */
+
+    /* (BNT_SCORE_ROWS + 1, n_vocab) owns. The first rows are for scoring, the last is spare;
+     * the current logits lie in the first or in the spare row, the next ones are computed into
+     * the other, so that a pass that fails leaves them alone. */
+    float *rows;
+    const float *logits;    /* current ones, or NULL */
+    uint8_t *allow;         /* (n_vocab) owns: tokens that a draw may give */
+    size_t max_token_bytes; /* the longest text of a token */
+
+    /* Set by bnt_session_cancel() from any thread or a signal handler, cleared by the call that
+     * reports it. Atomic for that alone: it orders nothing else. */
+    atomic_int cancelled;
+};
+
+/* Copies an option struct of *options' own size over zeros. BANTAM_ERR_INVALID for a size that
+ * no header ever had. options may be NULL: all zeros. */
+bantam_status bnt_options_copy(void *out, size_t size, const void *options, const char *what,
+                               bantam_error *err);
+
+/* BANTAM_ERR_CANCELLED, once, where the session was told to stop. */
+bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err);
+
+/* BANTAM_ERR_INVALID where there are no logits to choose from. */
+bantam_status bnt_session_need_logits(const bnt_session *s, bantam_error *err);
+
+/* What one drawn token came to. */
+typedef struct bnt_drawn {
+    uint32_t token;
+    float logprob; /* before any stage; only where asked for */
+    bool ended;    /* it is a stop token and was not fed */
+} bnt_drawn;
+
+typedef struct bnt_draw_how {
+    bool masked; /* among the tokens with allow[token] only */
+    bool feed_stops;
+    bool logprob;
+} bnt_draw_how;
+
+/* Draws from the current logits and feeds the token. On failure the sampler is as before. */
+bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, bnt_drawn *out,
+                               bantam_error *err);
+
+/* The text a token adds to an answer; nothing for control and unknown tokens, as decoding has
+ * it. */
+bantam_text bnt_session_text(const bnt_session *s, uint32_t token);
+
+/* Goes back to n_tokens, at least 1, and computes the logits there anew; call is the first
+ * position of the call that its last token belonged to, and ended. Cannot be cancelled. On
+ * failure the session holds one token less and no logits. */
+bantam_status bnt_session_redo(bnt_session *s, uint32_t n_tokens, uint32_t call,
+                               bantam_error *err);
+
+static inline float *bnt_session_spare(const bnt_session *s)
+{
+    return s->rows + (size_t)BNT_SCORE_ROWS * s->n_vocab;
+}
+
+#endif

@@ -1,0 +1,400 @@
+/* state.c - writing a session to a file, and believing one that comes back.
+ *
+ * A file is held against the session and its own digest before anything is changed. Every
+ * number in it is checked besides, because a digest stops accidents only.
+ */
+#include "session/state.h"
+#include "base/cursor.h"
+#include "base/f16.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "session/core.h"
+#include "session/digest.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char MAGIC[8] = {'B', 'N', 'T', 'S', 'T', 'A', 'T', 'E'};
+
+enum { SIZE_AT = 48, IDENTITY_BYTES = 32, DIGEST_BYTES = 8, HAS_LOGITS = 1 };
+
+/* The numbers of the header. */
+typedef struct header {
+    uint32_t kv, rope, n_layers, slot_bytes, n_vocab, position, kept, call, flags;
+    uint64_t size, vocabulary;
+    uint8_t identity[IDENTITY_BYTES];
+} header;
+
+/* Two tokenizers with the same texts and kinds give ids the same meaning. */
+static uint64_t vocabulary_digest(const bnt_tokenizer *t)
+{
+    bantam_tokenizer_info info;
+    bnt_digest d;
+
+    if (!t) return 0;
+    bnt_tokenizer_describe(t, &info);
+    bnt_digest_init(&d);
+    for (uint32_t i = 0; i < info.n_tokens; i++) {
+        const bantam_text text = bnt_tokenizer_text(t, i);
+        const uint32_t n = (uint32_t)text.size;
+        const uint8_t head[5] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16),
+                                 (uint8_t)(n >> 24), (uint8_t)bnt_tokenizer_kind(t, i)};
+        bnt_digest_put(&d, head, sizeof head);
+        bnt_digest_put(&d, text.data, text.size);
+    }
+    return bnt_digest_end(&d);
+}
+
+/* What this session would write, but for what differs from moment to moment. */
+static void describe(header *h, const bnt_session *s)
+{
+    memset(h, 0, sizeof *h);
+    h->kv = (uint32_t)s->cache.kv.type;
+    h->rope = (uint32_t)s->model->config.int8_rope;
+    h->n_layers = s->cache.n_layers;
+    h->slot_bytes = (uint32_t)s->cache.slot_bytes;
+    h->n_vocab = s->n_vocab;
+    h->vocabulary = vocabulary_digest(s->tokenizer);
+    bnt_model_identity(s->model, h->identity);
+}
+
+static uint32_t rows_of_layer(const bnt_session *s, uint32_t layer, uint32_t position,
+                              uint32_t kept)
+{
+    return bnt_cache_windowed(&s->model->config, layer) ? position - kept : position;
+}
+
+/* Bytes of the file. Cannot wrap: it is less than the session's own memory, which fits. */
+static uint64_t file_size(const bnt_session *s, uint32_t position, uint32_t kept, bool logits)
+{
+    uint64_t size = BNT_STATE_HEADER + DIGEST_BYTES + (uint64_t)position * sizeof(uint32_t);
+
+    if (logits) size += (uint64_t)s->n_vocab * sizeof(float);
+    for (uint32_t i = 0; i < s->cache.n_layers; i++) {
+        size += (uint64_t)rows_of_layer(s, i, position, kept) * s->cache.slot_bytes * 2;
+    }
+    return size;
+}
+
+/* ---- saving ---- */
+
+typedef struct writer {
+    bnt_save *save;
+    bnt_digest digest;
+} writer;
+
+static void put(writer *w, const void *data, size_t size)
+{
+    bnt_digest_put(&w->digest, data, size);
+    bnt_save_put(w->save, data, size);
+}
+
+static void put_u32(writer *w, uint32_t n)
+{
+    const uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16),
+                              (uint8_t)(n >> 24)};
+    put(w, bytes, sizeof bytes);
+}
+
+static void put_u64(writer *w, uint64_t n)
+{
+    put_u32(w, (uint32_t)n);
+    put_u32(w, (uint32_t)(n >> 32));
+}
+
+static void put_header(writer *w, const bnt_session *s, const header *h)
+{
+    uint8_t sampler[BNT_SAMPLER_STATE];
+
+    put(w, MAGIC, sizeof MAGIC);
+    put_u32(w, BNT_STATE_VERSION);
+    put_u32(w, h->kv);
+    put_u32(w, h->rope);
+    put_u32(w, h->n_layers);
+    put_u32(w, h->slot_bytes);
+    put_u32(w, h->n_vocab);
+    put_u32(w, h->position);
+    put_u32(w, h->kept);
+    put_u32(w, h->call);
+    put_u32(w, h->flags);
+    put_u64(w, h->size);
+    put_u64(w, h->vocabulary);
+    put(w, h->identity, sizeof h->identity);
+    bnt_sampler_save(s->sampler, sampler);
+    put(w, sampler, sizeof sampler);
+}
+
+static void put_rows(writer *w, const bnt_session *s, uint32_t position, uint32_t kept)
+{
+    for (uint32_t i = 0; i < s->cache.n_layers; i++) {
+        const uint32_t n = rows_of_layer(s, i, position, kept);
+        for (int v = 0; v < 2; v++) {
+            for (uint32_t p = position - n; p < position && !bnt_save_failed(w->save); p++) {
+                put(w, bnt_cache_at(&s->cache, i, p, v == 1), s->cache.slot_bytes);
+            }
+        }
+    }
+}
+
+bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_error *err)
+{
+    const uint32_t n = s->position;
+    header h;
+    writer w;
+
+    bantam_status status = bnt_save_begin(&w.save, path, err);
+    if (status) return status;
+    bnt_digest_init(&w.digest);
+
+    describe(&h, s);
+    h.position = n;
+    if (s->cache.window && n) {
+        /* The rows that the next position looks at, or none where some are lost. */
+        h.kept = bnt_cache_ready(&s->cache, n) ? bnt_cache_need(&s->cache, n) : n;
+    }
+    h.call = s->logits ? s->call : 0;
+    h.flags = s->logits ? HAS_LOGITS : 0;
+    h.size = file_size(s, n, h.kept, s->logits != NULL);
+
+    put_header(&w, s, &h);
+    for (uint32_t i = 0; i < n; i++)
+        put_u32(&w, s->tokens[i]);
+    if (s->logits) {
+        for (uint32_t i = 0; i < s->n_vocab; i++)
+            put_u32(&w, bnt_f32_to_bits(s->logits[i]));
+    }
+    put_rows(&w, s, n, h.kept);
+    put_u64(&w, bnt_digest_end(&w.digest));
+    return bnt_save_commit(w.save, err);
+}
+
+/* ---- loading ---- */
+
+static uint32_t u32_at(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint64_t u64_at(const uint8_t *p)
+{
+    return u32_at(p) | (uint64_t)u32_at(p + 4) << 32;
+}
+
+/* Magic, version, length and digest: whether it is one of our files, and undamaged. */
+static bantam_status check_whole(const uint8_t *data, size_t size, bantam_error *err)
+{
+    bnt_digest d;
+
+    if (size < sizeof MAGIC || memcmp(data, MAGIC, sizeof MAGIC) != 0) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT, "not a saved session: expected BNTSTATE first");
+    }
+    if (size < BNT_STATE_HEADER + DIGEST_BYTES) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session is cut short: %zu bytes, its header alone has %d",
+                        size, BNT_STATE_HEADER);
+    }
+    const uint32_t version = u32_at(data + 8);
+    if (version != BNT_STATE_VERSION) {
+        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                        "saved session of version %" PRIu32 ", expected %d", version,
+                        BNT_STATE_VERSION);
+    }
+    const uint64_t stated = u64_at(data + SIZE_AT);
+    if (stated != size) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session is cut short or damaged: expected %" PRIu64
+                        " bytes, found %zu",
+                        stated, size);
+    }
+    bnt_digest_init(&d);
+    bnt_digest_put(&d, data, size - DIGEST_BYTES);
+    if (bnt_digest_end(&d) != u64_at(data + size - DIGEST_BYTES)) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session is damaged: its digest does not match");
+    }
+    return BANTAM_OK;
+}
+
+static void read_header(header *h, const uint8_t *data)
+{
+    bnt_cursor c = bnt_cursor_on(data, BNT_STATE_HEADER);
+
+    (void)bnt_cursor_take(&c, sizeof MAGIC + sizeof(uint32_t)); /* magic and version */
+    h->kv = bnt_cursor_u32(&c);
+    h->rope = bnt_cursor_u32(&c);
+    h->n_layers = bnt_cursor_u32(&c);
+    h->slot_bytes = bnt_cursor_u32(&c);
+    h->n_vocab = bnt_cursor_u32(&c);
+    h->position = bnt_cursor_u32(&c);
+    h->kept = bnt_cursor_u32(&c);
+    h->call = bnt_cursor_u32(&c);
+    h->flags = bnt_cursor_u32(&c);
+    h->size = bnt_cursor_u64(&c);
+    h->vocabulary = bnt_cursor_u64(&c);
+    memcpy(h->identity, bnt_cursor_take(&c, sizeof h->identity), sizeof h->identity);
+}
+
+static const char *kv_name(uint32_t kv)
+{
+    static const char *const names[] = {"f32", "f16", "q8"};
+    return kv >= BANTAM_KV_F32 && kv <= BANTAM_KV_Q8 ? names[kv - BANTAM_KV_F32] : "unknown";
+}
+
+/* Whether the state is one of this model, told so that the user knows what differs. */
+static bantam_status check_model(const header *h, const bnt_session *s, bantam_error *err)
+{
+    header own;
+
+    describe(&own, s);
+    if (h->rope != own.rope) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "the saved session has another form of rope: expected %" PRIu32
+                        ", found %" PRIu32,
+                        own.rope, h->rope);
+    }
+    if (memcmp(h->identity, own.identity, sizeof own.identity) != 0) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "the saved session is of another model");
+    }
+    if (h->vocabulary != own.vocabulary) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "the saved session is of another tokenizer");
+    }
+    if (h->kv != own.kv) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "the saved session has keys and values of another type: expected %s, "
+                        "found %s",
+                        kv_name(own.kv), kv_name(h->kv));
+    }
+    if (h->n_layers != own.n_layers || h->slot_bytes != own.slot_bytes ||
+        h->n_vocab != own.n_vocab) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session contradicts its model: %" PRIu32 " layers, %" PRIu32
+                        " bytes a position, %" PRIu32 " tokens",
+                        h->n_layers, h->slot_bytes, h->n_vocab);
+    }
+    return BANTAM_OK;
+}
+
+/* Whether the counts fit the session and each other. */
+static bantam_status check_counts(const header *h, const bnt_session *s, bantam_error *err)
+{
+    if (h->position > s->context) {
+        return bnt_fail(err, BANTAM_ERR_FULL,
+                        "the saved session holds %" PRIu32 " tokens, the context has %" PRIu32
+                        " positions",
+                        h->position, s->context);
+    }
+    /* Fewer rows than the window needs are stored only as none at all. */
+    const uint32_t need = bnt_cache_need(&s->cache, h->position);
+    const bool kept_fits = h->kept == need || (s->cache.window && h->kept == h->position);
+    const bool logits_fit =
+        h->flags == 0 ? h->call == 0 : h->flags == HAS_LOGITS && h->call < h->position;
+    if (!kept_fits || !logits_fit) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session contradicts itself: %" PRIu32
+                        " tokens, rows from %" PRIu32 ", last call from %" PRIu32
+                        ", flags %" PRIu32,
+                        h->position, h->kept, h->call, h->flags);
+    }
+    const uint64_t expected = file_size(s, h->position, h->kept, h->flags == HAS_LOGITS);
+    if (h->size != expected) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "the saved session has %" PRIu64 " bytes, %" PRIu32
+                        " tokens of this model take %" PRIu64,
+                        h->size, h->position, expected);
+    }
+    return BANTAM_OK;
+}
+
+bantam_status bnt_state_check(bnt_state *out, const bnt_session *s, const uint8_t *data,
+                              size_t size, bantam_error *err)
+{
+    header h;
+
+    memset(out, 0, sizeof *out);
+    bantam_status status = check_whole(data, size, err);
+    if (status) return status;
+    read_header(&h, data);
+    status = check_model(&h, s, err);
+    if (!status) status = check_counts(&h, s, err);
+    if (status) return status;
+
+    const uint8_t *const tokens = data + BNT_STATE_HEADER;
+    for (uint32_t i = 0; i < h.position; i++) {
+        const uint32_t token = u32_at(tokens + 4 * (size_t)i);
+        if (token >= s->n_vocab) {
+            return bnt_fail(err, BANTAM_ERR_FORMAT,
+                            "token %" PRIu32 " of the saved session: id %" PRIu32
+                            ", the vocabulary has %" PRIu32,
+                            i, token, s->n_vocab);
+        }
+    }
+    out->tokens = tokens;
+    out->rows = tokens + 4 * (size_t)h.position;
+    if (h.flags == HAS_LOGITS) {
+        out->logits = out->rows;
+        out->rows += 4 * (size_t)s->n_vocab;
+    }
+    out->sampler = data + BNT_STATE_HEADER - BNT_SAMPLER_STATE;
+    out->position = h.position;
+    out->kept = h.kept;
+    out->call = h.call;
+    return BANTAM_OK;
+}
+
+bantam_status bnt_state_apply(bnt_session *s, const bnt_state *state, bantam_error *err)
+{
+    const size_t slot_bytes = s->cache.slot_bytes;
+    const uint8_t *at = state->rows;
+
+    const bantam_status status = bnt_sampler_restore(s->sampler, state->sampler, err);
+    if (status) return status;
+
+    for (uint32_t i = 0; i < state->position; i++) {
+        const uint32_t token = u32_at(state->tokens + 4 * (size_t)i);
+        /* Checked before; but a mapped file can change, and an id is an index. */
+        s->tokens[i] = token < s->n_vocab ? token : 0;
+    }
+    for (uint32_t i = 0; i < s->cache.n_layers; i++) {
+        const uint32_t n = rows_of_layer(s, i, state->position, state->kept);
+        for (int v = 0; v < 2; v++) {
+            for (uint32_t p = state->position - n; p < state->position; p++) {
+                memcpy(bnt_cache_at(&s->cache, i, p, v == 1), at, slot_bytes);
+                at += slot_bytes;
+            }
+        }
+    }
+    if (state->logits) {
+        for (uint32_t i = 0; i < s->n_vocab; i++) {
+            s->rows[i] = bnt_f32_from_bits(u32_at(state->logits + 4 * (size_t)i));
+        }
+    }
+    s->logits = state->logits ? s->rows : NULL;
+    s->position = state->position;
+    s->call = state->call;
+    s->cache.low = state->kept;
+    return BANTAM_OK;
+}
+
+bantam_status bnt_session_load(bnt_session *s, const char *path, bantam_error *err)
+{
+    bnt_map *map = NULL;
+    bnt_state state;
+
+    bantam_status status = bnt_map_open(&map, path, err);
+    if (status) return status;
+    status = bnt_state_check(&state, s, bnt_map_data(map), bnt_map_size(map), err);
+    if (bnt_map_damaged(map)) {
+        status = bnt_fail(err, BANTAM_ERR_IO, "the file was cut while it was read");
+    }
+    if (!status) status = bnt_state_apply(s, &state, err);
+    if (!status && bnt_map_check(map)) {
+        /* Cut between the check and here: what arrived cannot be told from what is missing. */
+        s->position = 0;
+        s->logits = NULL;
+        status = bnt_fail(err, BANTAM_ERR_IO,
+                          "the file was cut while it was read; the session is empty");
+    }
+    if (status) status = bnt_fail_within(err, status, "%s: ", path);
+    bnt_map_close(map);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* vocab.h - the tokens of a vocabulary and the way from bytes to ids.
+ *
+ * Owns copies of all token texts. Does not change after it is opened; any number of threads may
+ * look things up.
+ */
+#ifndef BNT_TOKEN_VOCAB_H
+#define BNT_TOKEN_VOCAB_H
+#include "token/spec.h"
+
+/* A zeroed vocabulary is a valid closed one. */
+typedef struct bnt_vocab {
+    uint32_t n_tokens;
+    char *bytes;       /* owns; the texts, one after the other */
+    uint32_t *offsets; /* owns; (n_tokens + 1) into bytes */
+    uint8_t *kinds;    /* owns; (n_tokens) */
+
+    struct bnt_vocab_slot *slots; /* owns; (mask + 1) */
+    uint32_t mask;
+    uint64_t secret; /* of the hash: no file can choose texts that collide */
+
+    uint32_t byte_ids[256];  /* the token of a single byte, or BANTAM_NO_TOKEN */
+    uint32_t ascii_ids[128]; /* the token whose text is this character, or BANTAM_NO_TOKEN */
+    uint32_t longest;        /* bytes of the longest text that can be found */
+} bnt_vocab;
+
+/* Copies the texts. Found by their text are the tokens that ordinary text may become: NORMAL
+ * and USER_DEFINED, of equal texts the one with the lowest id. BYTE tokens join them where the
+ * vocabulary is byte-level; elsewhere they are known to byte_ids alone. */
+bantam_status bnt_vocab_open(bnt_vocab *vocab, const bnt_spec *spec, bantam_error *err);
+void bnt_vocab_close(bnt_vocab *vocab);
+size_t bnt_vocab_bytes(const bnt_vocab *vocab); /* memory it holds */
+
+/* token is below n_tokens. */
+static inline bantam_text bnt_vocab_text(const bnt_vocab *vocab, uint32_t token)
+{
+    const uint32_t start = vocab->offsets[token];
+    const bantam_text t = {vocab->bytes + start, vocab->offsets[token + 1] - start};
+    return t;
+}
+
+/* The token with exactly these bytes, or BANTAM_NO_TOKEN. */
+uint32_t bnt_vocab_find(const bnt_vocab *vocab, const char *data, size_t size);
+
+#endif

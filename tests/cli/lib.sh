@@ -1,0 +1,136 @@
+# shellcheck shell=sh disable=SC2034,SC3045
+# The variables are used by the tests; dash and bash both know ulimit -v.
+# lib.sh - what the shell tests of the command share. Sourced; POSIX sh.
+#
+# BANTAM        the command to test
+# BANTAM_SHARED the folder with the shared data; ../shared where it is not set
+# BANTAM_BUILD  the build folder, with tests/json_get, tests/compare_f32 and bantam-docgen; where
+#               it is not set the first two are compiled and the third is not tested
+# BANTAM_EMULATOR what runs the programs of the build where this machine cannot
+#
+# A test prints one line per case, "ok NAME" or "FAIL NAME: why", and ends with `finish`, which
+# makes the exit status 1 where a case failed.
+
+: "${BANTAM:?BANTAM must name the command to test}"
+case $BANTAM in
+/*) ;;
+*) BANTAM=$PWD/$BANTAM ;;
+esac
+HERE=$(cd "$(dirname "$0")" && pwd)
+SHARED=${BANTAM_SHARED:-../shared}
+case $SHARED in
+/*) ;;
+*) SHARED=$PWD/$SHARED ;;
+esac
+LM=$SHARED/goldens/lm
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/bantam-cli.XXXXXX") || exit 1
+trap 'rm -rf "$T"' EXIT
+trap 'exit 1' HUP INT TERM
+n_ok=0
+n_failed=0
+
+# emulated PATH: a program of the build, or a script that runs it with the emulator.
+emulated() {
+    if [ -z "${BANTAM_EMULATOR:-}" ]; then
+        echo "$1"
+        return
+    fi
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$BANTAM_EMULATOR" "$1" >"$T/${1##*/}"
+    chmod +x "$T/${1##*/}"
+    echo "$T/${1##*/}"
+}
+BANTAM=$(emulated "$BANTAM")
+
+# No model of the user's, no setting of the user's.
+HF_HOME=$T/hf
+export HF_HOME
+unset HF_HUB_CACHE
+LC_ALL=C.UTF-8
+export LC_ALL
+
+ok() {
+    n_ok=$((n_ok + 1))
+    echo "ok $1"
+}
+
+failed() {
+    n_failed=$((n_failed + 1))
+    echo "FAIL $1: $2"
+}
+
+# check NAME TEST...: the case holds where the test command succeeds.
+check() {
+    check_name=$1
+    shift
+    if "$@"; then ok "$check_name"; else failed "$check_name" "not: $*"; fi
+}
+
+finish() {
+    echo "$n_ok cases hold, $n_failed fail"
+    [ "$n_failed" -eq 0 ]
+    exit
+}
+
+# run ARGS...: the command with output in $T/out and $T/err and its status in $rc.
+run() {
+    rc=0
+    "$BANTAM" "$@" >"$T/out" 2>"$T/err" </dev/null || rc=$?
+}
+
+quietly() {
+    "$@" >/dev/null 2>&1
+}
+
+lines() {
+    wc -l <"$1" | tr -d ' '
+}
+
+contains() {
+    grep -q -F -e "$2" "$1"
+}
+
+# expect NAME STATUS ARGS...: the status, and one line on standard error exactly where it is
+# not 0.
+expect() {
+    expect_name=$1
+    expect_rc=$2
+    shift 2
+    run "$@"
+    if [ "$rc" -ne "$expect_rc" ]; then
+        failed "$expect_name" "exit $rc, expected $expect_rc: $(head -c 300 "$T/err")"
+    elif [ "$rc" -ne 0 ] && [ "$(lines "$T/err")" -ne 1 ]; then
+        failed "$expect_name" "$(lines "$T/err") lines on standard error, expected 1"
+    else
+        ok "$expect_name"
+    fi
+}
+
+# Whether the shared data are there; says how many cases are left out where they are not.
+shared_found() {
+    [ -f "$SHARED/goldens/README.md" ] && return 0
+    echo "skipped $1 cases: no shared folder"
+    return 1
+}
+
+# The helpers in C: those of the build, else built here.
+helpers() {
+    if [ -n "${BANTAM_BUILD:-}" ]; then
+        JSON=$(emulated "$BANTAM_BUILD/tests/json_get")
+        COMPARE=$(emulated "$BANTAM_BUILD/tests/compare_f32")
+        return
+    fi
+    JSON=$T/json_get
+    COMPARE=$T/compare_f32
+    ${CC:-cc} -std=c11 "$HERE/json_get.c" -o "$JSON" -ljansson || exit 1
+    ${CC:-cc} -std=c11 "$HERE/compare_f32.c" -o "$COMPARE" -lm || exit 1
+}
+
+# A limit on address space cannot be set where the command is built with a sanitizer, which
+# maps terabytes.
+limited() {
+    (
+        ulimit -v 65536
+        "$BANTAM" --version || exit 1
+    ) >/dev/null 2>&1
+}

@@ -1,0 +1,295 @@
+/* Tests of model/attention.c and kv_row.c: softmax attention against double arithmetic, for
+ * every cache type, windows and groups; and the law that batches and threads change no bit. */
+#include "base/f16.h"
+#include "base/rng.h"
+#include "model/attention.h"
+#include "model/kv_row.h"
+#include "model/pass.h"
+#include "model/rope.h"
+
+#include "support.h"
+
+#include <float.h>
+#include <math.h>
+
+enum { POSITIONS = 203, MAX_HEADS = 6, MAX_DIM = 48, WORK = 2 * 64 * 64 + 128 };
+
+typedef struct shape {
+    uint32_t n_heads, n_kv_heads, head_dim, window;
+    bantam_kv type;
+} shape;
+
+typedef struct bench {
+    bnt_model model;
+    bnt_kv kv;
+    bnt_kv_layer layer;
+    double inv_freq[MAX_DIM / 2];
+    float *q, *k, *v; /* (POSITIONS, heads*hd), (POSITIONS, kv*hd): given */
+    float *turned;    /* (POSITIONS, heads*hd): q after rope */
+    float *a;         /* (POSITIONS, heads*hd): the result */
+} bench;
+
+static float *randoms(size_t n, uint64_t seed)
+{
+    float *const x = malloc(n * sizeof *x);
+    bnt_rng rng;
+    assert_non_null(x);
+    bnt_rng_seed(&rng, seed);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)bnt_rng_normal(&rng);
+    return x;
+}
+
+static void bench_open(bench *b, shape s, uint32_t slots)
+{
+    memset(b, 0, sizeof *b);
+    bnt_config *const c = &b->model.config;
+    c->n_layers = 1;
+    c->n_heads = s.n_heads;
+    c->n_kv_heads = s.n_kv_heads;
+    c->head_dim = c->rope_dims = s.head_dim;
+    c->rope_base = 1000.0;
+    c->attention_factor = 1.0;
+    c->int8_rope = BANTAM_ROPE_FLOAT;
+    c->window_tokens = s.window;
+    c->windowed[0] = s.window > 0;
+    b->model.inv_freq = b->inv_freq;
+    bnt_kernels_init(&b->model.kernels, 0);
+    assert_int_equal(bnt_rope_frequencies(b->inv_freq, c, NULL, NULL), BANTAM_OK);
+
+    const size_t row_bytes = bnt_kv_row_bytes(s.type, s.head_dim);
+    const size_t bytes = (size_t)slots * s.n_kv_heads * row_bytes;
+    b->layer = (bnt_kv_layer){malloc(bytes), malloc(bytes), slots};
+    assert_non_null(b->layer.k);
+    assert_non_null(b->layer.v);
+    memset(b->layer.k, 0xFF, bytes);
+    memset(b->layer.v, 0xFF, bytes);
+    b->kv = (bnt_kv){s.type, row_bytes, &b->layer};
+
+    const size_t n_q = (size_t)POSITIONS * s.n_heads * s.head_dim;
+    const size_t n_kv = (size_t)POSITIONS * s.n_kv_heads * s.head_dim;
+    b->q = randoms(n_q, 1);
+    b->k = randoms(n_kv, 2);
+    b->v = randoms(n_kv, 3);
+    b->turned = malloc(n_q * sizeof *b->turned);
+    b->a = malloc(n_q * sizeof *b->a);
+    assert_non_null(b->turned);
+    assert_non_null(b->a);
+}
+
+static void bench_close(bench *b)
+{
+    free(b->layer.k);
+    free(b->layer.v);
+    free(b->q);
+    free(b->k);
+    free(b->v);
+    free(b->turned);
+    free(b->a);
+}
+
+/* All positions, in batches. */
+static void bench_run(bench *b, uint32_t batch, uint32_t n_threads)
+{
+    const bnt_config *const c = &b->model.config;
+    const size_t n_q = (size_t)c->n_heads * c->head_dim;
+    const size_t n_kv = (size_t)c->n_kv_heads * c->head_dim;
+    const size_t n_pairs = c->rope_dims / 2;
+    bnt_pass p = {.model = &b->model, .kv = &b->kv, .work_floats = WORK};
+    assert_int_equal(bnt_pool_open(&p.pool, n_threads, NULL), BANTAM_OK);
+    p.work = malloc(n_threads * sizeof(float) * WORK);
+    p.cosines = malloc(batch * n_pairs * sizeof(float));
+    p.sines = malloc(batch * n_pairs * sizeof(float));
+    p.maxima = malloc(batch * sizeof(float) * c->n_heads);
+    p.sums = malloc(batch * sizeof(float) * c->n_heads);
+    p.k = malloc(batch * n_kv * sizeof(float));
+    assert_true(p.work && p.cosines && p.sines && p.maxima && p.sums && p.k);
+    memcpy(b->turned, b->q, POSITIONS * n_q * sizeof(float));
+    for (p.pos = 0; p.pos < POSITIONS; p.pos += p.n) {
+        p.n = POSITIONS - p.pos < batch ? POSITIONS - p.pos : batch;
+        p.q = b->turned + p.pos * n_q;
+        p.v = b->v + p.pos * n_kv;
+        p.a = b->a + p.pos * n_q;
+        memcpy(p.k, b->k + p.pos * n_kv, p.n * n_kv * sizeof(float));
+        bnt_rope_fill(p.cosines, p.sines, p.model, p.pos, p.n, (bnt_span){p.pos, p.n});
+        bnt_turn_and_store(&p, 0);
+        bnt_attend(&p, 0);
+    }
+    free(p.work);
+    free(p.cosines);
+    free(p.sines);
+    free(p.maxima);
+    free(p.sums);
+    free(p.k);
+    bnt_pool_close(p.pool);
+}
+
+/* The definition, in double, from what the cache holds. */
+static void attend_slowly(const bench *b, uint32_t pos, uint32_t head, double *out)
+{
+    const bnt_config *const c = &b->model.config;
+    const float *const q = b->turned + ((size_t)pos * c->n_heads + head) * c->head_dim;
+    const uint32_t kv_head = head / (c->n_heads / c->n_kv_heads);
+    double total = 0.0;
+    for (uint32_t i = 0; i < c->head_dim; i++)
+        out[i] = 0.0;
+    for (uint32_t j = 0; j <= pos; j++) {
+        if (c->window_tokens && pos - j >= c->window_tokens) continue;
+        const size_t at =
+            ((size_t)(j % b->layer.slots) * c->n_kv_heads + kv_head) * b->kv.row_bytes;
+        float k[64];
+        float v[64];
+        bnt_kv_decode(b->kv.type, k, b->layer.k + at, c->head_dim);
+        bnt_kv_decode(b->kv.type, v, b->layer.v + at, c->head_dim);
+        double score = 0.0;
+        for (uint32_t i = 0; i < c->head_dim; i++)
+            score += (double)q[i] * (double)k[i];
+        const double e = exp(score / sqrt((double)c->head_dim));
+        total += e;
+        for (uint32_t i = 0; i < c->head_dim; i++)
+            out[i] += e * (double)v[i];
+    }
+    for (uint32_t i = 0; i < c->head_dim; i++)
+        out[i] /= total;
+}
+
+static const shape shapes[] = {
+    {4, 2, 16, 0, BANTAM_KV_F32},  {6, 2, 48, 0, BANTAM_KV_F16}, {3, 3, 10, 0, BANTAM_KV_Q8},
+    {4, 1, 16, 16, BANTAM_KV_F32}, {2, 2, 32, 70, BANTAM_KV_Q8}, {2, 1, 24, 1, BANTAM_KV_F16},
+    {6, 3, 40, 64, BANTAM_KV_F32},
+};
+enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static void every_query_sees_what_the_formula_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        bench b;
+        bench_open(&b, shapes[i], POSITIONS);
+        bench_run(&b, 50, 2);
+        const bnt_config *const c = &b.model.config;
+        for (uint32_t pos = 0; pos < POSITIONS; pos++) {
+            for (uint32_t head = 0; head < c->n_heads; head++) {
+                double expected[MAX_DIM];
+                attend_slowly(&b, pos, head, expected);
+                const size_t at = ((size_t)pos * c->n_heads + head) * c->head_dim;
+                for (uint32_t d = 0; d < c->head_dim; d++) {
+                    assert_true(fabs(expected[d] - (double)b.a[at + d]) < 5e-6);
+                }
+            }
+        }
+        bench_close(&b);
+    }
+}
+
+static void batches_threads_and_slots_change_no_bit(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t batch, n_threads;
+    } runs[] = {{1, 1}, {7, 2}, {16, 3}, {32, 1}, {33, 5}, {203, 2}};
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        float *expected = NULL;
+        const size_t bytes = (size_t)POSITIONS * shapes[i].n_heads * shapes[i].head_dim * 4;
+        for (size_t r = 0; r < sizeof runs / sizeof runs[0]; r++) {
+            bench b;
+            /* A windowed layer keeps no more than its window and the batch. */
+            const uint32_t slots =
+                shapes[i].window ? shapes[i].window + runs[r].batch : POSITIONS;
+            bench_open(&b, shapes[i], slots);
+            bench_run(&b, runs[r].batch, runs[r].n_threads);
+            if (!expected) {
+                expected = malloc(bytes);
+                assert_non_null(expected);
+                memcpy(expected, b.a, bytes);
+            }
+            assert_memory_equal(b.a, expected, bytes);
+            bench_close(&b);
+        }
+        free(expected);
+    }
+}
+
+static void a_window_of_one_sees_its_own_value(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, (shape){2, 2, 16, 1, BANTAM_KV_F32}, 40);
+    bench_run(&b, 16, 1);
+    assert_memory_equal(b.a, b.v, (size_t)POSITIONS * 2 * 16 * sizeof(float));
+    bench_close(&b);
+}
+
+static void rows_take_the_bytes_their_type_needs(void **state)
+{
+    (void)state;
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_F32, 160), 640);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_F16, 160), 320);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q8, 160), 170);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q8, 64), 68);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q8, 16), 34);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q8, 33), 68);
+}
+
+static void eight_bit_rows_keep_values_to_half_a_step(void **state)
+{
+    (void)state;
+    float row[64] = {0};
+    float back[64];
+    uint8_t data[68];
+    bnt_rng rng;
+    bnt_rng_seed(&rng, 5);
+    for (int i = 0; i < 50; i++)
+        row[i] = (float)bnt_rng_normal(&rng);
+    bnt_kv_encode(BANTAM_KV_Q8, data, row, 50);
+    bnt_kv_decode(BANTAM_KV_Q8, back, data, 50);
+    for (int block = 0; block < 2; block++) {
+        float max = 0.0f;
+        for (int i = 0; i < 32; i++)
+            max = fmaxf(max, fabsf(row[32 * block + i]));
+        for (int i = 32 * block; i < 32 * block + 32; i++) {
+            /* Half a step, and the scale's own rounding to half precision. */
+            assert_true(fabsf(row[i] - back[i]) <= max / 127.0f * 0.5f + max * 0x1p-11f);
+        }
+    }
+    for (int i = 50; i < 64; i++)
+        assert_true(back[i] == 0.0f);
+}
+
+static void broken_values_stay_visible_in_the_cache(void **state)
+{
+    (void)state;
+    const float bad[] = {NAN, INFINITY, -INFINITY, FLT_MAX};
+    float row[32] = {0};
+    float back[32];
+    uint8_t data[128];
+    for (size_t i = 0; i < 4; i++) {
+        row[3] = bad[i];
+        bnt_kv_encode(BANTAM_KV_Q8, data, row, 32);
+        bnt_kv_decode(BANTAM_KV_Q8, back, data, 32);
+        assert_true(isnan(back[3]));
+        bnt_kv_encode(BANTAM_KV_F16, data, row, 32);
+        bnt_kv_decode(BANTAM_KV_F16, back, data, 32);
+        assert_true(!isfinite(back[3]));
+    }
+    /* Subnormals and zeros are no reason for alarm. */
+    for (int i = 0; i < 32; i++)
+        row[i] = i % 2 ? 0x1p-140f : 0.0f;
+    bnt_kv_encode(BANTAM_KV_Q8, data, row, 32);
+    bnt_kv_decode(BANTAM_KV_Q8, back, data, 32);
+    for (int i = 0; i < 32; i++)
+        assert_true(back[i] == 0.0f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_query_sees_what_the_formula_says),
+        cmocka_unit_test(batches_threads_and_slots_change_no_bit),
+        cmocka_unit_test(a_window_of_one_sees_its_own_value),
+        cmocka_unit_test(rows_take_the_bytes_their_type_needs),
+        cmocka_unit_test(eight_bit_rows_keep_values_to_half_a_step),
+        cmocka_unit_test(broken_values_stay_visible_in_the_cache),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,114 @@
+/* What the machine says of itself, held against the system's own tables. */
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "support.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Whether a word stands in the first "flags" or "Features" line of /proc/cpuinfo; -1 where
+ * there is no such file, as under an emulator. */
+static int listed(const char *word)
+{
+    char *line = NULL, padded[64];
+    size_t size = 0;
+    int found = -1;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    if (!f) return -1;
+    snprintf(padded, sizeof padded, " %s ", word);
+    while (found < 0 && getline(&line, &size, f) > 0) {
+        if (strncmp(line, "flags", 5) && strncmp(line, "Features", 8)) continue;
+        line[strcspn(line, "\n")] = ' ';
+        found = strstr(line, padded) != NULL;
+    }
+    free(line);
+    fclose(f);
+    return found;
+}
+
+static void instruction_sets_are_those_the_system_lists(void **state)
+{
+    (void)state;
+    const unsigned flags = bnt_cpu_flags();
+    static const struct {
+        const char *word;
+        unsigned flag;
+    } sets[] = {
+#if defined(__x86_64__)
+        {"avx2", BNT_CPU_AVX2},
+        {"avx_vnni", BNT_CPU_AVXVNNI},
+        {"avx512f", BNT_CPU_AVX512},
+        {"avx512_vnni", BNT_CPU_AVX512VNNI},
+#elif defined(__aarch64__)
+        {"asimd", BNT_CPU_NEON},
+        {"asimddp", BNT_CPU_DOTPROD},
+        {"asimdhp", BNT_CPU_FP16},
+        {"i8mm", BNT_CPU_I8MM},
+#endif
+        {"", 0}
+    };
+#if defined(__x86_64__)
+    const bool same_machine = listed("fpu") == 1;
+#else
+    const bool same_machine = listed("asimd") == 1; /* an emulator shows the host's table */
+#endif
+    for (size_t i = 0; same_machine && sets[i].flag; i++) {
+        if (!(flags & sets[i].flag) != !listed(sets[i].word)) {
+            fail_msg("%s: listed %d, found %x", sets[i].word, listed(sets[i].word), flags);
+        }
+    }
+    if (flags & BNT_CPU_AVX512) assert_true(flags & BNT_CPU_AVX2);
+    if (flags & BNT_CPU_AVX512VNNI) assert_true(flags & BNT_CPU_AVX512);
+}
+
+static void cores_are_at_least_one_and_at_most_those_configured(void **state)
+{
+    (void)state;
+    const uint32_t n = bnt_cpu_cores();
+    assert_true(n >= 1);
+    assert_true((long)n <= sysconf(_SC_NPROCESSORS_CONF));
+}
+
+static void available_memory_is_within_the_total_and_the_limits(void **state)
+{
+    (void)state;
+    uint64_t total, available;
+    bnt_cpu_memory(&total, &available);
+    assert_true(total >= UINT64_C(1) << 26);
+    assert_true(available > 0 && available <= total);
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    struct rlimit before, limit;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    limit = before;
+    limit.rlim_cur = UINT64_C(300) << 20;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    struct rlimit now = limit;
+    getrlimit(RLIMIT_AS, &now);
+    bnt_cpu_memory(&total, &available);
+    setrlimit(RLIMIT_AS, &before);
+    if (now.rlim_cur != limit.rlim_cur) return; /* an emulator takes this limit for itself */
+    assert_true(available > 0 && available <= limit.rlim_cur);
+#endif
+}
+
+static void the_clock_goes_forward(void **state)
+{
+    (void)state;
+    const uint64_t start = bnt_clock_ns();
+    usleep(2000);
+    const uint64_t passed = bnt_clock_ns() - start;
+    assert_true(passed >= 2000000 && passed < UINT64_C(60000000000));
+    assert_true(bnt_clock_seconds() > INT64_C(1600000000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instruction_sets_are_those_the_system_lists),
+        cmocka_unit_test(cores_are_at_least_one_and_at_most_those_configured),
+        cmocka_unit_test(available_memory_is_within_the_total_and_the_limits),
+        cmocka_unit_test(the_clock_goes_forward),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1023 @@
+/* From logits to a token. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "sample/sampler.h"
+#include "support.h"
+
+#include <float.h>
+#include <math.h>
+
+static bnt_sampler *open_sampler(uint32_t n_vocab)
+{
+    bnt_sampler *s;
+    assert_int_equal(bnt_sampler_open(&s, n_vocab, NULL), BANTAM_OK);
+    return s;
+}
+
+static void configure(bnt_sampler *s, const bantam_sampling *o)
+{
+    bantam_error err;
+    if (bnt_sampler_configure(s, o, NULL, NULL, &err)) fail_msg("%s", err.message);
+}
+
+/* Sampling from everything: temperature 1, no stage. */
+static bantam_sampling plain(uint64_t seed)
+{
+    bantam_sampling o;
+    bnt_sampling_init(&o);
+    o.temperature = 1;
+    o.seed = seed;
+    return o;
+}
+
+static uint32_t draw(bnt_sampler *s, const float *logits)
+{
+    uint32_t token;
+    bantam_error err;
+    if (bnt_sampler_draw(s, logits, NULL, 0, NULL, &token, &err)) fail_msg("%s", err.message);
+    return token;
+}
+
+/* Numbers of about the spread of real logits; coarse ones repeat. */
+static void fill_random(float *logits, size_t n, uint64_t seed, bool coarse)
+{
+    bnt_rng rng;
+    bnt_rng_seed(&rng, seed);
+    for (size_t i = 0; i < n; i++) {
+        const double x = 3 * bnt_rng_normal(&rng);
+        logits[i] = coarse ? (float)floor(x) : (float)x;
+    }
+}
+
+/* ---- golden cases ---- */
+
+static float number(const json_t *arguments, const char *key)
+{
+    const json_t *value = json_object_get(arguments, key);
+    assert_true(json_is_number(value));
+    return (float)json_number_value(value);
+}
+
+static bantam_stage add_stage(bantam_sampling *o, const char *name, const json_t *a)
+{
+    if (!strcmp(name, "penalties")) {
+        o->repeat_penalty = number(a, "repeat");
+        o->frequency_penalty = number(a, "frequency");
+        o->presence_penalty = number(a, "presence");
+        o->penalty_last_n = (uint32_t)number(a, "last_n");
+        return BANTAM_STAGE_PENALTIES;
+    }
+    if (!strcmp(name, "temperature")) {
+        o->temperature = number(a, "t");
+        return BANTAM_STAGE_TEMPERATURE;
+    }
+    if (!strcmp(name, "top_k")) {
+        o->top_k = (uint32_t)number(a, "k");
+        return BANTAM_STAGE_TOP_K;
+    }
+    if (!strcmp(name, "top_p")) {
+        o->top_p = number(a, "p");
+        return BANTAM_STAGE_TOP_P;
+    }
+    if (!strcmp(name, "min_p")) {
+        o->min_p = number(a, "p");
+        return BANTAM_STAGE_MIN_P;
+    }
+    if (!strcmp(name, "typical")) {
+        o->typical_p = number(a, "p");
+        return BANTAM_STAGE_TYPICAL;
+    }
+    assert_string_equal(name, "xtc");
+    o->xtc_threshold = number(a, "threshold");
+    o->xtc_probability = number(a, "probability");
+    return BANTAM_STAGE_XTC;
+}
+
+static void run_golden_case(size_t index, const json_t *c)
+{
+    float logits[256];
+    uint32_t history[256], token;
+    size_t i, n;
+    json_t *item;
+    bantam_sampling o = plain(index);
+    bantam_error err;
+    const json_t *kept = json_object_get(c, "kept"), *probs = json_object_get(c, "probs");
+    const size_t n_logits = json_array_size(json_object_get(c, "logits"));
+    const size_t n_history = json_array_size(json_object_get(c, "history"));
+    assert_true(n_logits > 0 && n_logits <= 256 && n_history <= 256);
+
+    json_array_foreach(json_object_get(c, "logits"), i, item)
+    {
+        logits[i] = (float)json_number_value(item);
+    }
+    json_array_foreach(json_object_get(c, "history"), i, item)
+    {
+        history[i] = (uint32_t)json_integer_value(item);
+    }
+    json_array_foreach(json_object_get(c, "chain"), i, item)
+    {
+        assert_true(i < 15);
+        o.order[i] =
+            add_stage(&o, json_string_value(json_array_get(item, 0)), json_array_get(item, 1));
+    }
+    bnt_sampler *s = open_sampler((uint32_t)n_logits);
+    configure(s, &o);
+    if (bnt_sampler_draw(s, logits, history, n_history, NULL, &token, &err)) {
+        fail_msg("case %zu: %s", index, err.message);
+    }
+    const bnt_candidate *found = bnt_sampler_candidates(s, &n);
+    if (n != json_array_size(kept)) fail_msg("case %zu: %zu candidates left", index, n);
+    bool drawn_is_left = false;
+    for (i = 0; i < n; i++) {
+        const double expected = json_number_value(json_array_get(probs, i));
+        if (found[i].token != (uint32_t)json_integer_value(json_array_get(kept, i))) {
+            fail_msg("case %zu: token %u at rank %zu", index, (unsigned)found[i].token, i);
+        }
+        if (fabs((double)found[i].probability - expected) > 1e-5) {
+            fail_msg("case %zu rank %zu: %.7g, expected %.7g", index, i,
+                     (double)found[i].probability, expected);
+        }
+        drawn_is_left = drawn_is_left || found[i].token == token;
+    }
+    assert_true(drawn_is_left);
+    bnt_sampler_close(s);
+}
+
+static void stages_give_the_golden_sets(void **state)
+{
+    (void)state;
+    if (!shared_found(47)) skip();
+    size_t size, i;
+    char *text = read_whole(shared_path("goldens/sampler/sampler.json"), &size);
+    json_t *root, *c;
+    bantam_error err;
+    if (bnt_json_parse(&root, text, size, &err)) fail_msg("%s", err.message);
+    free(text);
+    const json_t *cases = json_object_get(root, "cases");
+    assert_true(json_array_size(cases) >= 47);
+    json_array_foreach(cases, i, c)
+    {
+        run_golden_case(i, c);
+    }
+    json_decref(root);
+}
+
+/* ---- order of candidates ---- */
+
+typedef struct ranked {
+    float logit;
+    uint32_t token;
+} ranked;
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->logit != y->logit) return x->logit > y->logit ? -1 : 1;
+    return x->token < y->token ? -1 : 1;
+}
+
+static void the_k_most_likely_come_in_order_and_ties_by_id(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {1, 2, 3, 17, 100, 5000};
+    for (size_t t = 0; t < 12; t++) {
+        const uint32_t n = sizes[t / 2];
+        float *logits = malloc(n * sizeof *logits);
+        ranked *sorted = malloc(n * sizeof *sorted);
+        bantam_candidate *top = malloc(n * sizeof *top);
+        bnt_sampler *s = open_sampler(n);
+        fill_random(logits, n, t, t % 2);
+        for (uint32_t i = 0; i < n; i++) {
+            sorted[i] = (ranked){logits[i], i};
+        }
+        qsort(sorted, n, sizeof *sorted, compare_ranked);
+        for (uint32_t k = 1; k <= n; k = k < n && k * 3 > n ? n : k * 3) {
+            bantam_sampling o = plain(1);
+            o.top_k = k;
+            configure(s, &o);
+            draw(s, logits);
+            size_t left;
+            const bnt_candidate *c = bnt_sampler_candidates(s, &left);
+            assert_int_equal(left, k);
+            for (size_t i = 0; i < k; i++) {
+                if (c[i].token != sorted[i].token)
+                    fail_msg("n %u k %u", (unsigned)n, (unsigned)k);
+            }
+            bnt_sampler_top(s, logits, top, k);
+            for (size_t i = 0; i < k; i++) {
+                assert_int_equal(top[i].token, sorted[i].token);
+            }
+        }
+        bantam_sampling greedy;
+        bnt_sampling_init(&greedy);
+        configure(s, &greedy);
+        assert_int_equal(draw(s, logits), sorted[0].token);
+        bnt_sampler_close(s);
+        free(top);
+        free(sorted);
+        free(logits);
+    }
+}
+
+/* The whole set sorted with qsort, and the definitions taken word by word. */
+static void top_p_and_typical_agree_with_their_definitions(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static float logits[N];
+    static ranked sorted[N];
+    bnt_sampler *s = open_sampler(N);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        fill_random(logits, N, seed, false);
+        const float flatten = seed % 4 == 0 ? 0.05f : 1; /* sets from few to nearly all */
+        double sum = 0, entropy = 0, part = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            logits[i] *= flatten;
+            sum += exp((double)logits[i]);
+            sorted[i] = (ranked){logits[i], i};
+        }
+        qsort(sorted, N, sizeof *sorted, compare_ranked);
+        bantam_sampling o = plain(seed);
+        o.top_p = 0.05f + 0.045f * (float)seed;
+        size_t expected = 0, n;
+        while (part < (double)o.top_p) {
+            part += exp((double)sorted[expected++].logit) / sum;
+        }
+        configure(s, &o);
+        draw(s, logits);
+        bnt_sampler_candidates(s, &n);
+        assert_int_equal(n, expected);
+
+        o.typical_p = o.top_p;
+        o.top_p = 1;
+        for (uint32_t i = 0; i < N; i++) {
+            const double p = exp((double)logits[i]) / sum;
+            entropy -= p * log(p);
+        }
+        ranked by_distance[N];
+        for (uint32_t i = 0; i < N; i++) { /* nearest first: largest minus distance */
+            const double p = exp((double)logits[i]) / sum;
+            by_distance[i] = (ranked){(float)-fabs(-log(p) - entropy), i};
+        }
+        qsort(by_distance, N, sizeof *by_distance, compare_ranked);
+        bool wanted[N] = {false};
+        part = 0;
+        for (expected = 0; part <= (double)o.typical_p; expected++) {
+            wanted[by_distance[expected].token] = true;
+            part += exp((double)logits[by_distance[expected].token]) / sum;
+        }
+        configure(s, &o);
+        draw(s, logits);
+        const bnt_candidate *c = bnt_sampler_candidates(s, &n);
+        assert_int_equal(n, expected);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(wanted[c[i].token]);
+            assert_true(i == 0 || c[i].logit <= c[i - 1].logit);
+        }
+    }
+    bnt_sampler_close(s);
+}
+
+static void log_probabilities_are_those_of_the_whole_vocabulary(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    float logits[N];
+    bantam_candidate top[N];
+    double sum = 0;
+    fill_random(logits, N, 5, false);
+    for (size_t i = 0; i < N; i++) {
+        sum += exp((double)logits[i]);
+    }
+    bnt_sampler *s = open_sampler(N);
+    bnt_sampler_top(s, logits, top, N);
+    for (size_t i = 0; i < N; i++) {
+        const double expected = (double)logits[top[i].token] - log(sum);
+        assert_true(fabs((double)top[i].logprob - expected) < 1e-5);
+        assert_true(fabs(bnt_sampler_logprob(logits, N, top[i].token) - expected) < 1e-12);
+    }
+    assert_true(bnt_sampler_logprob(logits, N, N) == -INFINITY);
+
+    const float odd[4] = {NAN, -INFINITY, INFINITY, 1e30f};
+    bnt_sampler *four = open_sampler(4);
+    bnt_sampler_top(four, odd, top, 4);
+    assert_int_equal(top[0].token, 2);
+    assert_true(top[0].logprob == 0);
+    assert_int_equal(top[1].token, 3);
+    assert_int_equal(top[2].token, 0);
+    assert_true(top[2].logprob == -INFINITY);
+    const float none[4] = {NAN, -INFINITY, NAN, NAN};
+    bnt_sampler_top(four, none, top, 4);
+    assert_true(top[0].logprob == -INFINITY);
+    bnt_sampler_close(four);
+    bnt_sampler_close(s);
+}
+
+/* ---- the draw ---- */
+
+static void plain_sampling_has_the_softmax_distribution(void **state)
+{
+    (void)state;
+    enum { DRAWS = 100000 };
+    static const float logits[8] = {0, 1, -1, 2, 0.5f, -2, 1.5f, 0.25f};
+    static const float temperatures[] = {1, 0.5f, 3};
+    bnt_sampler *s = open_sampler(8);
+    for (size_t t = 0; t < 3; t++) {
+        bantam_sampling o = plain(42);
+        o.temperature = temperatures[t];
+        configure(s, &o);
+        double sum = 0, chi = 0;
+        uint32_t counts[8] = {0};
+        for (int i = 0; i < DRAWS; i++) {
+            counts[draw(s, logits)]++;
+        }
+        for (size_t i = 0; i < 8; i++) {
+            sum += exp((double)logits[i] / (double)o.temperature);
+        }
+        for (size_t i = 0; i < 8; i++) {
+            const double expected =
+                DRAWS * exp((double)logits[i] / (double)o.temperature) / sum;
+            chi += (counts[i] - expected) * (counts[i] - expected) / expected;
+        }
+        assert_true(chi < 24.32); /* 7 degrees of freedom, one in a thousand */
+    }
+    bnt_sampler_close(s);
+}
+
+static bantam_sampling everything_on(uint64_t seed)
+{
+    bantam_sampling o = plain(seed);
+    o.temperature = 0.9f;
+    o.top_k = 50;
+    o.typical_p = 0.98f;
+    o.top_p = 0.95f;
+    o.min_p = 0.01f;
+    o.xtc_probability = 0.5f;
+    o.xtc_threshold = 0.1f;
+    o.repeat_penalty = 1.1f;
+    o.presence_penalty = 0.1f;
+    o.frequency_penalty = 0.1f;
+    o.dry_multiplier = 0.8f;
+    return o;
+}
+
+static void draw_row(bnt_sampler *s, const float *logits, uint32_t n_vocab, uint32_t *tokens,
+                     size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        assert_int_equal(
+            bnt_sampler_draw(s, logits + i % 7 * n_vocab, tokens, i, NULL, &tokens[i], NULL),
+            BANTAM_OK);
+    }
+}
+
+static void the_seed_decides_and_a_saved_state_goes_on(void **state)
+{
+    (void)state;
+    enum { N = 400, ROW = 200 };
+    static float logits[7 * N];
+    uint32_t first[ROW], second[ROW] = {0}, other[ROW];
+    fill_random(logits, 7 * N, 1, false);
+    for (uint32_t mirostat = 0; mirostat <= 2; mirostat++) {
+        bantam_sampling o = everything_on(11);
+        o.mirostat = mirostat;
+        bnt_sampler *a = open_sampler(N), *b = open_sampler(N);
+        configure(a, &o);
+        uint8_t saved[BNT_SAMPLER_STATE];
+        draw_row(a, logits, N, first, 0, ROW / 2);
+        bnt_sampler_save(a, saved);
+        draw_row(a, logits, N, first, ROW / 2, ROW);
+
+        configure(b, &o); /* the same seed, from the start */
+        draw_row(b, logits, N, second, 0, ROW);
+        assert_memory_equal(first, second, sizeof first);
+
+        o.seed = 99; /* another seed, but the state restored */
+        configure(b, &o);
+        draw_row(b, logits, N, other, 0, ROW);
+        assert_memory_not_equal(first, other, sizeof first);
+        assert_int_equal(bnt_sampler_restore(b, saved, NULL), BANTAM_OK);
+        memset(second + ROW / 2, 0, sizeof second / 2);
+        draw_row(b, logits, N, second, ROW / 2, ROW);
+        assert_memory_equal(first, second, sizeof first);
+        bnt_sampler_close(a);
+        bnt_sampler_close(b);
+    }
+}
+
+static void a_damaged_state_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    uint8_t saved[BNT_SAMPLER_STATE], bad[BNT_SAMPLER_STATE], after[BNT_SAMPLER_STATE];
+    bnt_sampler *s = open_sampler(4);
+    bnt_sampler_save(s, saved);
+    for (int how = 0; how < 4; how++) {
+        memcpy(bad, saved, sizeof bad);
+        if (how == 0) memset(bad, 0, sizeof bad);
+        if (how == 1) memset(bad, 0, 32);        /* a generator that stands still */
+        if (how == 2) memset(bad + 32, 0xFF, 8); /* mu is NaN */
+        if (how == 3) bad[47] ^= 1;
+        assert_int_equal(bnt_sampler_restore(s, bad, NULL), BANTAM_ERR_FORMAT);
+        bnt_sampler_save(s, after);
+        assert_memory_equal(after, saved, sizeof saved);
+    }
+    bnt_sampler_close(s);
+}
+
+static void drawing_takes_no_memory(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    static float logits[N];
+    uint32_t history[300], token;
+    fill_random(logits, N, 8, false);
+    bnt_sampler *s = open_sampler(N);
+    for (size_t i = 0; i < 300; i++) {
+        history[i] = (uint32_t)(i * i % 17);
+    }
+    for (uint32_t how = 0; how < 4; how++) {
+        bantam_sampling o = everything_on(3);
+        o.mirostat = how % 3;
+        if (how == 3) bnt_sampling_init(&o);
+        configure(s, &o);
+        const uint64_t asked = bnt_mem_allocations();
+        for (int i = 0; i < 50; i++) {
+            assert_int_equal(bnt_sampler_draw(s, logits, history, 300, NULL, &token, NULL), 0);
+        }
+        assert_true(bnt_mem_allocations() == asked);
+    }
+    bnt_sampler_close(s);
+}
+
+/* What open takes is what the plan was told, less the heap's own rounding. */
+static void the_cost_is_what_open_takes(void **state)
+{
+    (void)state;
+    const int64_t before = bnt_mem_live_bytes();
+    bnt_sampler *s = open_sampler(12345);
+    assert_int_equal(bnt_mem_live_bytes() - before, bnt_sampler_cost(12345));
+    bnt_sampler_close(s);
+    assert_int_equal(bnt_mem_live_bytes(), before);
+}
+
+static void masks_and_biases_forbid(void **state)
+{
+    (void)state;
+    static const float logits[5] = {5, 4, 3, 2, 1};
+    static const uint8_t allow[5] = {0, 1, 1, 1, 0};
+    const bantam_logit_bias bias[] = {{1, -INFINITY}, {3, 0.75f}, {3, 0.75f}};
+    bnt_sampler *s = open_sampler(5);
+    bantam_sampling o;
+    uint32_t token;
+    bantam_error err;
+    bnt_sampling_init(&o);
+    configure(s, &o);
+    assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, allow, &token, NULL), BANTAM_OK);
+    assert_int_equal(token, 1);
+    o.bias = bias;
+    o.n_bias = 2;
+    configure(s, &o);
+    assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, allow, &token, NULL), BANTAM_OK);
+    assert_int_equal(token, 2); /* 3 against 2 + 0.75 */
+    o.n_bias = 3;               /* biases of one token add up: 3.5 */
+    configure(s, &o);
+    assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, allow, &token, NULL), BANTAM_OK);
+    assert_int_equal(token, 3);
+
+    o.temperature = 100; /* nearly flat */
+    o.seed = 4;
+    configure(s, &o);
+    uint32_t seen[5] = {0};
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, allow, &token, NULL), BANTAM_OK);
+        seen[token]++;
+    }
+    assert_true(seen[0] == 0 && seen[1] == 0 && seen[4] == 0 && seen[2] > 300 && seen[3] > 300);
+
+    static const uint8_t one[5] = {0, 1, 0, 0, 0}; /* what the bias bans */
+    uint8_t before[BNT_SAMPLER_STATE], after[BNT_SAMPLER_STATE];
+    bnt_sampler_save(s, before);
+    assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, one, &token, &err),
+                     BANTAM_ERR_INVALID);
+    assert_non_null(strstr(err.message, "no token is possible"));
+    bnt_sampler_save(s, after);
+    assert_memory_equal(before, after, sizeof before);
+    bnt_sampler_close(s);
+}
+
+/* Broken weights give such logits. Whatever the options, a draw ends, with a possible token. */
+static void odd_logits_neither_crash_nor_win(void **state)
+{
+    (void)state;
+    static const float rows[][6] = {{NAN, 1, NAN, 2, -INFINITY, 0},
+                                    {INFINITY, 1, -INFINITY, INFINITY, NAN, 0},
+                                    {FLT_MAX, -FLT_MAX, 1e-45f, 3e38f, -3e38f, NAN},
+                                    {-INFINITY, -INFINITY, -INFINITY, 1, NAN, NAN},
+                                    {-FLT_MAX, -FLT_MAX, -FLT_MAX, -FLT_MAX, NAN, NAN},
+                                    {0, 0, 0, 0, 0, 0}};
+    static const float temperatures[] = {0, 1, 1e-45f, 1e-30f, 0.5f, FLT_MAX};
+    static const uint32_t history[] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 77};
+    bnt_sampler *s = open_sampler(6);
+    for (size_t r = 0; r < 6; r++) {
+        for (size_t t = 0; t < 6; t++) {
+            for (uint32_t mirostat = 0; mirostat <= 2; mirostat++) {
+                bantam_sampling o = everything_on(r);
+                o.temperature = temperatures[t];
+                o.mirostat = mirostat;
+                o.dry_base = FLT_MAX;
+                o.frequency_penalty = t % 2 ? FLT_MAX : 0.5f;
+                configure(s, &o);
+                for (int i = 0; i < 20; i++) {
+                    uint32_t token;
+                    assert_int_equal(
+                        bnt_sampler_draw(s, rows[r], history, 12, NULL, &token, NULL), 0);
+                    assert_true(token < 6 && rows[r][token] > -INFINITY);
+                }
+            }
+        }
+    }
+    bantam_sampling o = plain(1);
+    configure(s, &o);
+    static const float none[6] = {NAN, -INFINITY, NAN, NAN, NAN, NAN};
+    uint32_t token;
+    assert_int_equal(bnt_sampler_draw(s, none, NULL, 0, NULL, &token, NULL),
+                     BANTAM_ERR_INVALID);
+    bnt_sampling_init(&o);
+    configure(s, &o);
+    assert_int_equal(bnt_sampler_draw(s, none, NULL, 0, NULL, &token, NULL),
+                     BANTAM_ERR_INVALID);
+    bnt_sampler_close(s);
+}
+
+/* A temperature so small that quotients overflow still tells the best from the next. */
+static void a_tiny_temperature_is_greedy(void **state)
+{
+    (void)state;
+    static const float logits[4] = {10, 11, 11.5f, 9};
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = plain(1);
+    o.temperature = 1e-44f;
+    configure(s, &o);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(draw(s, logits), 2);
+    }
+    bnt_sampler_close(s);
+}
+
+static void temperature_zero_ignores_what_would_drop_the_best(void **state)
+{
+    (void)state;
+    static const float logits[4] = {1, 3, 2.9f, 2.8f};
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = everything_on(1);
+    uint8_t before[BNT_SAMPLER_STATE], after[BNT_SAMPLER_STATE];
+    o.temperature = 0;
+    o.xtc_probability = 1;
+    o.typical_p = 0.1f;
+    for (o.mirostat = 0; o.mirostat <= 2; o.mirostat++) {
+        configure(s, &o);
+        bnt_sampler_save(s, before);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(draw(s, logits), 1);
+        }
+        bnt_sampler_save(s, after);
+        assert_memory_equal(before, after, sizeof before); /* no number drawn, none learned */
+    }
+    bnt_sampler_close(s);
+}
+
+/* ---- penalties, DRY, XTC, mirostat ---- */
+
+/* The logits that a chain of one stage leaves, in order of ids. */
+static void logits_after(bnt_sampler *s, const float *logits, const uint32_t *history,
+                         size_t n_history, float *out)
+{
+    uint32_t token;
+    size_t n;
+    assert_int_equal(bnt_sampler_draw(s, logits, history, n_history, NULL, &token, NULL), 0);
+    const bnt_candidate *c = bnt_sampler_candidates(s, &n);
+    for (size_t i = 0; i < n; i++) {
+        out[c[i].token] = c[i].logit;
+    }
+}
+
+static void penalties_look_at_the_last_n(void **state)
+{
+    (void)state;
+    static const float logits[4] = {2, -2, 0.5f, 1};
+    static const uint32_t history[] = {3, 0, 1, 1, 900};
+    float out[4];
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = plain(1);
+    o.repeat_penalty = 2;
+    o.frequency_penalty = 0.25f;
+    o.presence_penalty = 0.5f;
+    o.penalty_last_n = 4; /* 3 is too long ago */
+    configure(s, &o);
+    logits_after(s, logits, history, 5, out);
+    assert_true(out[0] == 1 - 0.25f - 0.5f);
+    assert_true(out[1] == -4 - 0.5f - 0.5f);
+    assert_true(out[2] == 0.5f && out[3] == 1);
+    logits_after(s, logits, history, 5, out); /* nothing is left behind from the first time */
+    assert_true(out[1] == -5);
+    bnt_sampler_close(s);
+}
+
+/* In an order of the caller's own, penalties may come after the candidates were sorted. */
+static void penalties_after_a_cut_sort_anew(void **state)
+{
+    (void)state;
+    static const float logits[5] = {4, 3, 2, 1, 0};
+    static const uint32_t history[] = {0};
+    bnt_sampler *s = open_sampler(5);
+    bantam_sampling o = plain(1);
+    o.presence_penalty = 1.5f;
+    o.top_k = 3;
+    o.top_p = 0.6f; /* of 3, 2.5, 2: the first alone has 0.51 */
+    o.order[0] = BANTAM_STAGE_TOP_K;
+    o.order[1] = BANTAM_STAGE_PENALTIES;
+    o.order[2] = BANTAM_STAGE_TOP_P;
+    configure(s, &o);
+    uint32_t token;
+    size_t n;
+    assert_int_equal(bnt_sampler_draw(s, logits, history, 1, NULL, &token, NULL), BANTAM_OK);
+    const bnt_candidate *c = bnt_sampler_candidates(s, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(c[0].token, 1);
+    assert_int_equal(c[1].token, 0);
+    bnt_sampler_close(s);
+}
+
+/* DRY by its definition, comparing backwards from every place. */
+static void dry_by_hand(const uint32_t *h, size_t n, const bool *breaker, double multiplier,
+                        double base, size_t allowed, double *penalty)
+{
+    for (size_t at = 0; at + 1 < n; at++) { /* h[at] would be the end of a repetition */
+        size_t length = 0;
+        while (length <= at && h[at - length] == h[n - 1 - length] &&
+               !breaker[h[at - length]]) {
+            length++;
+        }
+        const uint32_t next = h[at + 1];
+        if (length == 0 || length < allowed || breaker[next]) continue;
+        const double p = multiplier * pow(base, (double)length - (double)allowed);
+        if (p > penalty[next]) penalty[next] = p;
+    }
+}
+
+static bantam_text word(const void *user, uint32_t token)
+{
+    static const char *const words[] = {"a", "b", "c", "x:", "\n\n"};
+    (void)user;
+    return (bantam_text){words[token], strlen(words[token])};
+}
+
+static void dry_grows_with_the_match_and_stops_at_breakers(void **state)
+{
+    (void)state;
+    enum { N = 5, LONG = 120 };
+    static const float logits[N] = {0};
+    bnt_rng rng;
+    bnt_rng_seed(&rng, 5);
+    bnt_sampler *s = open_sampler(N);
+    const bantam_text colon = {":", 1};
+    int punished = 0;
+    for (int turn = 0; turn < 400; turn++) {
+        uint32_t h[LONG];
+        const size_t n = bnt_rng_below(&rng, LONG + 1);
+        const bool few = turn % 2; /* two words repeat at length, five rarely */
+        for (size_t i = 0; i < n; i++) {
+            h[i] = (uint32_t)bnt_rng_below(&rng, few ? 2 : N);
+        }
+        if (few && n && turn % 3 == 0) h[n / 2] = 3;
+        bantam_sampling o = plain(1);
+        o.dry_multiplier = 0.8f;
+        o.dry_base = 1.25f;
+        o.dry_allowed_length = (uint32_t)(turn % 5);
+        o.dry_last_n = turn % 7 == 0 ? 30 : 1024;
+        const int breakers = turn % 3; /* the usual ones, a colon, none */
+        if (breakers == 1) {
+            o.dry_breakers = &colon;
+            o.n_dry_breakers = 1;
+        }
+        assert_int_equal(bnt_sampler_configure(s, &o, breakers == 2 ? NULL : word, NULL, NULL),
+                         BANTAM_OK);
+        const bool breaker[N] = {false, false, false, breakers != 2, breakers == 0};
+        const size_t skip = n > o.dry_last_n ? n - o.dry_last_n : 0;
+        double penalty[N] = {0};
+        float out[N];
+        dry_by_hand(h + skip, n - skip, breaker, 0.8f, 1.25, o.dry_allowed_length, penalty);
+        logits_after(s, logits, h, n, out);
+        for (size_t t = 0; t < N; t++) {
+            punished += penalty[t] > 0;
+            if (fabs((double)out[t] + penalty[t]) > 1e-5 * (1 + penalty[t])) {
+                fail_msg("turn %d token %zu: %g, expected %g", turn, t, (double)out[t],
+                         -penalty[t]);
+            }
+        }
+    }
+    assert_true(punished > 300);
+
+    /* One more repeated token makes the next one 1.75 times as dear. */
+    static const uint32_t h[] = {0, 1, 2, 0, 1, 0, 0, 1, 2, 0, 1};
+    float longer[N], shorter[N];
+    bantam_sampling o = plain(1);
+    o.dry_multiplier = 1;
+    configure(s, &o);
+    logits_after(s, logits, h, 11, longer); /* 0 1 2 0 1 stood before 0 */
+    logits_after(s, logits, h, 10, shorter);
+    assert_true(fabs((double)longer[0] + pow(1.75, 3)) < 1e-5);
+    assert_true(fabs((double)shorter[1] + pow(1.75, 2)) < 1e-5);
+    bnt_sampler_close(s);
+}
+
+static void dry_takes_time_in_proportion(void **state)
+{
+    (void)state;
+    enum { LONG = 300000 };
+    static const float logits[2] = {0, 0};
+    uint32_t *history = calloc(LONG, sizeof *history), token;
+    bnt_sampler *s = open_sampler(2);
+    bantam_sampling o = plain(1);
+    o.dry_multiplier = 1;
+    o.dry_last_n = UINT32_MAX;
+    configure(s, &o);
+    const uint64_t start = bnt_clock_ns();
+    assert_int_equal(bnt_sampler_draw(s, logits, history, LONG, NULL, &token, NULL), BANTAM_OK);
+    assert_true(bnt_clock_ns() - start < UINT64_C(5000000000)); /* each with each: minutes */
+    assert_int_equal(token, 1);
+    bnt_sampler_close(s);
+    free(history);
+}
+
+static void xtc_happens_as_often_as_asked(void **state)
+{
+    (void)state;
+    static const float logits[4] = {2, 1.9f, 1.8f, -3};
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = plain(6);
+    o.xtc_probability = 0.3f;
+    o.xtc_threshold = 0.2f; /* the first three reach it */
+    configure(s, &o);
+    int happened = 0;
+    for (int i = 0; i < 10000; i++) {
+        size_t n;
+        draw(s, logits);
+        const bnt_candidate *c = bnt_sampler_candidates(s, &n);
+        assert_true(n == 4 || (n == 2 && c[0].token == 2 && c[1].token == 3));
+        happened += n == 2;
+    }
+    assert_true(happened > 2800 && happened < 3200); /* deviation 46 */
+    bnt_sampler_close(s);
+}
+
+/* Logits that follow a Zipf law exactly, with the first threshold, 2 tau. */
+static void mirostat_cuts_by_its_formulas(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    static float logits[N];
+    double sum = 0;
+    for (size_t k = 0; k < N; k++) {
+        const double weight = pow((double)k + 1, -1.1);
+        logits[N - 1 - k] = (float)log(weight);
+        sum += weight;
+    }
+    bnt_sampler *s = open_sampler(N);
+    bantam_sampling o = plain(1);
+    size_t n, expected = 0;
+    o.mirostat = 1;
+    configure(s, &o);
+    draw(s, logits);
+    bnt_sampler_candidates(s, &n);
+    /* (0.1 * 2^10 / (1 - 2000^-0.1))^(1/1.1) = 119.2 */
+    assert_int_equal(n, 119);
+
+    o.mirostat = 2;
+    o.mirostat_tau = 4;
+    configure(s, &o);
+    draw(s, logits);
+    bnt_sampler_candidates(s, &n);
+    for (size_t k = 0; k < N; k++) {
+        expected += -log2(pow((double)k + 1, -1.1) / sum) <= 8;
+    }
+    assert_true(expected > 5 && expected < N);
+    assert_int_equal(n, expected);
+    bnt_sampler_close(s);
+}
+
+static void mirostat_holds_the_surprise_near_tau(void **state)
+{
+    (void)state;
+    enum { N = 2000, DRAWS = 3000, SETTLE = 300 };
+    static float logits[N];
+    bnt_sampler *s = open_sampler(N);
+    for (uint32_t version = 1; version <= 2; version++) {
+        for (int tau = 2; tau <= 5; tau++) {
+            bnt_rng rng;
+            bnt_rng_seed(&rng, 77);
+            bantam_sampling o = plain(5);
+            o.mirostat = version;
+            o.mirostat_tau = (float)tau;
+            configure(s, &o);
+            double sum = 0;
+            for (int i = 0; i < DRAWS; i++) {
+                /* A Zipf law whose exponent changes from token to token: without a hand on it
+                 * the surprise is anywhere from 3 to 8 bits. */
+                const double exponent = 0.9 + 0.4 * bnt_rng_f64(&rng);
+                for (size_t k = 0; k < N; k++) {
+                    logits[(k * 997 + (size_t)i) % N] = (float)(-exponent * log((double)k + 1));
+                }
+                const uint32_t token = draw(s, logits);
+                size_t n, at = 0;
+                const bnt_candidate *c = bnt_sampler_candidates(s, &n);
+                while (c[at].token != token) {
+                    at++;
+                }
+                if (i >= SETTLE) sum -= log2((double)c[at].probability);
+            }
+            const double mean = sum / (DRAWS - SETTLE);
+            if (fabs(mean - tau) > 0.1) fail_msg("mirostat %u: %g", (unsigned)version, mean);
+        }
+    }
+    bnt_sampler_close(s);
+}
+
+/* ---- options ---- */
+
+static void numbers_that_make_no_sense_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t at;
+        float value;
+    } bad[] = {
+        {"temperature", offsetof(bantam_sampling, temperature), NAN},
+        {"temperature", offsetof(bantam_sampling, temperature), -1},
+        {"temperature", offsetof(bantam_sampling, temperature), INFINITY},
+        {"top_p", offsetof(bantam_sampling, top_p), NAN},
+        {"top_p", offsetof(bantam_sampling, top_p), -1},
+        {"top_p", offsetof(bantam_sampling, top_p), 2},
+        {"min_p", offsetof(bantam_sampling, min_p), NAN},
+        {"min_p", offsetof(bantam_sampling, min_p), -0.1f},
+        {"min_p", offsetof(bantam_sampling, min_p), 1.5f},
+        {"typical_p", offsetof(bantam_sampling, typical_p), NAN},
+        {"typical_p", offsetof(bantam_sampling, typical_p), -1},
+        {"xtc_probability", offsetof(bantam_sampling, xtc_probability), 7},
+        {"xtc_threshold", offsetof(bantam_sampling, xtc_threshold), NAN},
+        {"repeat_penalty", offsetof(bantam_sampling, repeat_penalty), 0},
+        {"repeat_penalty", offsetof(bantam_sampling, repeat_penalty), -1},
+        {"repeat_penalty", offsetof(bantam_sampling, repeat_penalty), NAN},
+        {"presence_penalty", offsetof(bantam_sampling, presence_penalty), NAN},
+        {"frequency_penalty", offsetof(bantam_sampling, frequency_penalty), INFINITY},
+        {"dry_multiplier", offsetof(bantam_sampling, dry_multiplier), -1},
+        {"dry_base", offsetof(bantam_sampling, dry_base), 0.5f},
+        {"dry_base", offsetof(bantam_sampling, dry_base), NAN},
+        {"mirostat_tau", offsetof(bantam_sampling, mirostat_tau), NAN},
+        {"mirostat_eta", offsetof(bantam_sampling, mirostat_eta), -1},
+    };
+    static const float logits[4] = {0, 0, 0, 1};
+    bantam_error err;
+    bnt_sampler *s = open_sampler(4);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bantam_sampling o = plain(1);
+        o.dry_multiplier = 1;
+        memcpy((char *)&o + bad[i].at, &bad[i].value, sizeof bad[i].value);
+        assert_int_equal(bnt_sampler_configure(s, &o, NULL, NULL, &err), BANTAM_ERR_INVALID);
+        assert_ptr_equal(strstr(err.message, bad[i].name), err.message);
+        assert_non_null(strstr(err.message, ": expected "));
+        assert_int_equal(draw(s, logits), 3); /* still the greedy one of before */
+    }
+    bnt_sampler_close(s);
+}
+
+static void refuse(bnt_sampler *s, const bantam_sampling *o, const char *message)
+{
+    bantam_error err;
+    assert_int_equal(bnt_sampler_configure(s, o, NULL, NULL, &err), BANTAM_ERR_INVALID);
+    if (!strstr(err.message, message)) fail_msg("\"%s\" lacks \"%s\"", err.message, message);
+}
+
+static void lists_and_orders_are_checked(void **state)
+{
+    (void)state;
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = plain(1);
+    bantam_logit_bias bias = {4, 1};
+    const bantam_text empty = {"", 0};
+    o.mirostat = 3;
+    refuse(s, &o, "mirostat: expected 0, 1 or 2, found 3");
+    o = plain(1);
+    o.bias = &bias;
+    o.n_bias = 1;
+    refuse(s, &o, "token 4 is not in a vocabulary of 4");
+    bias = (bantam_logit_bias){3, NAN};
+    refuse(s, &o, "bias of token 3");
+    o.bias = NULL;
+    refuse(s, &o, "a count without a list");
+    o = plain(1);
+    o.dry_breakers = &empty;
+    o.n_dry_breakers = 1;
+    refuse(s, &o, "found an empty one");
+    o = plain(1);
+    o.order[1] = (bantam_stage)9;
+    o.order[0] = BANTAM_STAGE_TOP_K;
+    refuse(s, &o, "order: 9 at place 1 is not a stage");
+    for (size_t i = 0; i < 16; i++) {
+        o.order[i] = BANTAM_STAGE_TOP_K;
+    }
+    refuse(s, &o, "order: no end");
+    memset(&o, 0, sizeof o);
+    refuse(s, &o, "bantam_sampling_init");
+    refuse(s, NULL, "bantam_sampling_init");
+
+    /* Harmless extremes are taken. */
+    o = plain(UINT64_MAX);
+    o.temperature = 1e38f;
+    o.top_p = 0;
+    o.top_k = UINT32_MAX;
+    o.penalty_last_n = UINT32_MAX;
+    o.repeat_penalty = 0.5f;
+    configure(s, &o);
+    static const float logits[4] = {0, 0, 0, 1};
+    assert_int_equal(draw(s, logits), 3);
+    bnt_sampler_close(s);
+}
+
+/* A program built against an older header knows fewer members; the rest is not read. */
+static void members_beyond_the_struct_size_have_their_defaults(void **state)
+{
+    (void)state;
+    static const float logits[4] = {0, 0, 0, 1};
+    bnt_sampler *s = open_sampler(4);
+    bantam_sampling o = plain(1);
+    o.temperature = 0;
+    o.struct_size = offsetof(bantam_sampling, top_k);
+    o.top_p = NAN;
+    o.n_bias = 1000000;
+    configure(s, &o);
+    assert_int_equal(draw(s, logits), 3);
+    bnt_sampler_close(s);
+}
+
+static void no_allocation_is_left_untried(void **state)
+{
+    (void)state;
+    bnt_sampler *s = NULL;
+    const int64_t live = bnt_mem_live();
+    const bantam_logit_bias bias = {1, 2};
+    for (uint64_t n = 0; !s && n < 10; n++) {
+        bnt_mem_fail_after(n);
+        const bantam_status status = bnt_sampler_open(&s, 5, NULL);
+        assert_int_equal(status, s ? BANTAM_OK : BANTAM_ERR_NOMEM);
+    }
+    bantam_sampling o = everything_on(1);
+    o.bias = &bias;
+    o.n_bias = 1;
+    bantam_status status = BANTAM_ERR_NOMEM;
+    uint64_t n = 0;
+    for (; status && n < 10; n++) {
+        bnt_mem_fail_after(n);
+        status = bnt_sampler_configure(s, &o, word, NULL, NULL);
+        assert_true(status == BANTAM_OK || status == BANTAM_ERR_NOMEM);
+    }
+    bnt_mem_fail_after(UINT64_MAX);
+    assert_int_equal(n, 4); /* bias, DRY's matches, its breakers */
+    bnt_sampler_close(s);
+    bnt_sampler_close(NULL);
+    assert_int_equal(bnt_mem_live(), live);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stages_give_the_golden_sets),
+        cmocka_unit_test(the_k_most_likely_come_in_order_and_ties_by_id),
+        cmocka_unit_test(top_p_and_typical_agree_with_their_definitions),
+        cmocka_unit_test(log_probabilities_are_those_of_the_whole_vocabulary),
+        cmocka_unit_test(plain_sampling_has_the_softmax_distribution),
+        cmocka_unit_test(the_seed_decides_and_a_saved_state_goes_on),
+        cmocka_unit_test(a_damaged_state_is_refused_and_changes_nothing),
+        cmocka_unit_test(drawing_takes_no_memory),
+        cmocka_unit_test(the_cost_is_what_open_takes),
+        cmocka_unit_test(masks_and_biases_forbid),
+        cmocka_unit_test(odd_logits_neither_crash_nor_win),
+        cmocka_unit_test(a_tiny_temperature_is_greedy),
+        cmocka_unit_test(temperature_zero_ignores_what_would_drop_the_best),
+        cmocka_unit_test(penalties_look_at_the_last_n),
+        cmocka_unit_test(penalties_after_a_cut_sort_anew),
+        cmocka_unit_test(dry_grows_with_the_match_and_stops_at_breakers),
+        cmocka_unit_test(xtc_happens_as_often_as_asked),
+        cmocka_unit_test(dry_takes_time_in_proportion),
+        cmocka_unit_test(mirostat_cuts_by_its_formulas),
+        cmocka_unit_test(mirostat_holds_the_surprise_near_tau),
+        cmocka_unit_test(numbers_that_make_no_sense_are_named),
+        cmocka_unit_test(lists_and_orders_are_checked),
+        cmocka_unit_test(members_beyond_the_struct_size_have_their_defaults),
+        cmocka_unit_test(no_allocation_is_left_untried),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,46 @@
+/* cli_answer.h - one answer: fed, generated, streamed, measured. What run and chat share. */
+#ifndef BANTAM_CLI_ANSWER_H
+#define BANTAM_CLI_ANSWER_H
+#include "cli_engine.h"
+#include "cli_out.h"
+
+typedef struct cli_answer {
+    cli_buf text;
+    uint32_t *tokens; /* n_tokens of them */
+    float *logprobs;  /* and theirs */
+    size_t n_tokens, capacity;
+    bantam_candidate *tops; /* (capacity, n_tops): the likeliest ones at every place */
+    size_t *top_counts;     /* how many of them there are */
+    uint32_t n_tops;
+    bantam_finish finish;
+    size_t prompt_tokens;
+    double first_token_ms, prefill_ms, decode_ms; /* decode: from the first token to the end */
+} cli_answer;
+
+/* Sets temperature and the rest as the command line says. The seed is drawn where none is
+ * given. */
+int cli_answer_sampling(cli_engine *e, const cli_args *args);
+
+/* Feeds the tokens (there may be none where the session has logits) and generates. Streams the
+ * text to standard output unless --json is given. On failure the answer holds what there is. */
+bantam_status cli_answer_make(cli_answer *a, cli_engine *e, const cli_args *args,
+                              const uint32_t *tokens, size_t n_tokens, bantam_error *err);
+void cli_answer_free(cli_answer *a);
+
+/* The object that --json prints. */
+json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args *args);
+/* Counts and speed in one line of standard error. */
+void cli_answer_stats(const cli_answer *a, const cli_engine *e);
+
+double cli_answer_prefill_rate(const cli_answer *a); /* tokens per second; 0: not known */
+double cli_answer_decode_rate(const cli_answer *a);
+
+/* The calls in an answer of a model that was given tools, in the forms of SmolLM2, Llama 3.2
+ * and Mistral: [{"name","arguments"}], empty where there are none. */
+json_t *cli_tool_calls(bantam_text answer);
+
+/* Reads the file of --tools: an array, or an object with "tools". NULL and a status where it
+ * is neither. */
+int cli_tools_read(const char *path, json_t **out);
+
+#endif

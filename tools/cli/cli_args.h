@@ -1,0 +1,76 @@
+/* cli_args.h - the command line as values.
+ *
+ * Texts point into argv and live as long as it; lists are owned by cli_args.
+ */
+#ifndef BANTAM_CLI_ARGS_H
+#define BANTAM_CLI_ARGS_H
+#include "cli_table.h"
+
+#include <stdbool.h>
+
+typedef struct cli_texts {
+    const char **items;
+    size_t n;
+} cli_texts;
+
+typedef struct cli_ids {
+    uint32_t *items;
+    size_t n;
+} cli_ids;
+
+typedef struct cli_args {
+    const cli_command *command;
+    const char *words[2]; /* positional arguments; NULL where absent */
+    uint64_t given;       /* bit i: cli_options[i] stood on the command line */
+
+    bool help, version, json, quiet, verbose;
+
+    uint32_t threads, context;
+    uint64_t memory, seed;
+    const char *kv, *rope, *cpu;
+
+    uint32_t max_tokens;
+    const char *system, *tools, *force;
+    const char *save_state, *load_state;
+    cli_texts stop, ban;
+    cli_ids tokens;
+    uint32_t logprobs;
+    bool raw, ignore_eos;
+
+    double temperature, top_p, min_p, typical;
+    double repeat_penalty, presence_penalty, frequency_penalty;
+    double xtc_probability, xtc_threshold;
+    double dry_multiplier, dry_base;
+    double mirostat_lr, mirostat_ent;
+    uint32_t top_k, repeat_last_n, dry_allowed_length, dry_last_n, mirostat;
+    cli_texts dry_breakers, logit_bias;
+    const char *samplers;
+
+    bool no_special, bos;     /* tokenize */
+    cli_ids decode;           /* tokenize */
+    const char *out;          /* logits */
+    bool all;                 /* logits */
+    uint32_t batch;           /* logits */
+    bool tensors;             /* inspect */
+    const char *perplexity;   /* eval */
+    uint32_t prompt, predict; /* bench */
+    uint32_t repeat, depth;   /* bench */
+    const char *type;         /* convert */
+} cli_args;
+
+/* Reads argv[2..argc) for the command. Returns 0, or says what is wrong with the command line
+ * and returns CLI_USAGE. After --help or --version nothing more is demanded of the line. */
+int cli_args_parse(cli_args *args, const cli_command *command, int argc, char **argv);
+void cli_args_free(cli_args *args);
+
+/* Whether the option of that name stood on the command line. */
+bool cli_args_given(const cli_args *args, const char *name);
+
+/* Strict readers of numbers: digits only, no sign but where `min` is negative, no blanks, no
+ * other base, nothing after the number. False where the text is not such a number. */
+bool cli_read_whole(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+bool cli_read_real(const char *text, double min, double max, double *out);
+bool cli_read_bytes(const char *text, uint64_t *out);
+bool cli_read_ids(const char *text, cli_ids *out);
+
+#endif

@@ -1,0 +1,184 @@
+/* cli_engine.c - opening models and turning texts into tokens; see cli_engine.h. */
+#include "cli_engine.h"
+
+#include "cli_out.h"
+#include "cli_signal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+double cli_now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+uint64_t cli_peak_bytes(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+#ifdef __APPLE__
+    return (uint64_t)usage.ru_maxrss;
+#else
+    return (uint64_t)usage.ru_maxrss * 1024;
+#endif
+}
+
+int cli_locate(const char *name, char path[PATH_MAX])
+{
+    bantam_error err = {0};
+    struct stat st;
+    const size_t n = strlen(name);
+
+    if (n > 0 && n < PATH_MAX && stat(name, &st) == 0) {
+        memcpy(path, name, n + 1);
+        return CLI_OK;
+    }
+    if (bantam_locate(name, path, PATH_MAX, &err)) return cli_fail(&err);
+    return CLI_OK;
+}
+
+bantam_rope cli_rope(const cli_args *args)
+{
+    static const struct {
+        const char *name;
+        bantam_rope rope;
+    } forms[] = {
+        {"call", BANTAM_ROPE_CALL}, {"table", BANTAM_ROPE_TABLE}, {"float", BANTAM_ROPE_FLOAT}};
+
+    for (size_t i = 0; args->rope && i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(args->rope, forms[i].name) == 0) return forms[i].rope;
+    }
+    return BANTAM_ROPE_DEFAULT;
+}
+
+bantam_session_options cli_session_options(const cli_args *args, uint32_t context)
+{
+    bantam_session_options o = {.struct_size = sizeof o};
+
+    o.context_tokens = args->context ? args->context : context;
+    o.n_threads = args->threads;
+    o.memory_bytes = args->memory;
+    o.kv = BANTAM_KV_F16;
+    if (strcmp(args->kv, "f32") == 0) o.kv = BANTAM_KV_F32;
+    if (strcmp(args->kv, "q8") == 0) o.kv = BANTAM_KV_Q8;
+    return o;
+}
+
+int cli_engine_model(cli_engine *e, const cli_args *args)
+{
+    bantam_model_options form = {.struct_size = sizeof form};
+    bantam_error err = {0};
+    const double start = cli_now_ms();
+
+    memset(e, 0, sizeof *e);
+    const int status = cli_locate(args->words[0], e->path);
+    if (status) return status;
+
+    form.rope = cli_rope(args);
+    if (bantam_model_open(&e->model, e->path, &form, &err)) return cli_fail(&err);
+    bantam_model_describe(e->model, &e->info);
+    e->tokenizer = bantam_model_tokenizer(e->model);
+    e->load_ms = cli_now_ms() - start;
+    return CLI_OK;
+}
+
+int cli_engine_session(cli_engine *e, const cli_args *args, uint32_t context)
+{
+    const bantam_session_options options = cli_session_options(args, context);
+    bantam_error err = {0};
+    const double start = cli_now_ms();
+
+    if (bantam_plan(e->model, &options, &e->plan, &err) ||
+        bantam_session_open(&e->session, e->model, &options, &err)) {
+        return cli_fail(&err);
+    }
+    e->load_ms += cli_now_ms() - start;
+    cli_signal_session(e->session);
+    cli_verbose("loaded %s in %.0f ms: %" PRIu32 " tokens of context, %" PRIu32
+                " threads, %.1f MB planned",
+                e->path, e->load_ms, e->plan.context_tokens, e->plan.n_threads,
+                (double)e->plan.total_bytes / 1e6);
+    return CLI_OK;
+}
+
+int cli_engine_open(cli_engine *e, const cli_args *args, uint32_t context)
+{
+    int status = cli_engine_model(e, args);
+
+    if (!status) status = cli_engine_session(e, args, context);
+    if (status) cli_engine_close(e);
+    return status;
+}
+
+void cli_engine_close(cli_engine *e)
+{
+    cli_signal_session(NULL);
+    bantam_session_close(e->session);
+    bantam_model_close(e->model);
+    e->session = NULL;
+    e->model = NULL;
+    e->tokenizer = NULL;
+}
+
+bantam_status cli_tokenize(const bantam_tokenizer *tokenizer, bantam_text text, unsigned flags,
+                           cli_ids *out, bantam_error *err)
+{
+    size_t capacity = text.size + 16; /* enough for nearly every text */
+    bantam_status status;
+
+    *out = (cli_ids){0};
+    for (int i = 0; i < 2; i++) {
+        out->items = cli_grow(out->items, capacity, sizeof *out->items);
+        status = bantam_tokenize(tokenizer, text, flags, out->items, capacity, &out->n, err);
+        if (status != BANTAM_ERR_FULL || out->n <= capacity) break;
+        capacity = out->n;
+    }
+    if (status) {
+        free(out->items);
+        *out = (cli_ids){0};
+    }
+    return status;
+}
+
+bantam_status cli_render(const bantam_tokenizer *tokenizer, bantam_text json, cli_buf *out,
+                         bantam_error *err)
+{
+    size_t capacity = 2 * json.size + 4096;
+    bantam_status status;
+
+    *out = (cli_buf){0};
+    for (int i = 0; i < 2; i++) {
+        cli_buf_reserve(out, capacity);
+        status = bantam_render_chat(tokenizer, json, out->data, capacity, &out->size, err);
+        if (status != BANTAM_ERR_FULL || out->size <= capacity) break;
+        capacity = out->size;
+        out->size = 0;
+    }
+    if (status) cli_buf_free(out);
+    return status;
+}
+
+bantam_status cli_tokenize_chat(const bantam_tokenizer *tokenizer, bantam_text text,
+                                cli_ids *out, bantam_error *err)
+{
+    bantam_tokenizer_info info;
+    unsigned flags = BANTAM_TOKENIZE_SPECIAL;
+
+    bantam_tokenizer_describe(tokenizer, &info);
+    const bantam_text bos = info.bos == BANTAM_NO_TOKEN
+                                ? (bantam_text){NULL, 0}
+                                : bantam_token_text(tokenizer, info.bos);
+    const bool begins_with_bos =
+        bos.size > 0 && text.size >= bos.size && memcmp(text.data, bos.data, bos.size) == 0;
+    if (!begins_with_bos) flags |= BANTAM_TOKENIZE_ADD;
+    return cli_tokenize(tokenizer, text, flags, out, err);
+}

@@ -1,0 +1,208 @@
+/* cmd_machine.c - `bantam list` and `bantam doctor`: what there is on this machine. */
+#include "cli_commands.h"
+#include "cli_engine.h"
+#include "cli_out.h"
+
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+/* ---- list -------------------------------------------------------------------------------- */
+
+typedef struct listing {
+    const cli_args *args;
+    json_t *models; /* NULL unless --json */
+    size_t n;
+} listing;
+
+static bool on_model(void *user, const bantam_listed_model *m)
+{
+    listing *l = user;
+
+    l->n++;
+    if (l->models) {
+        json_array_append_new(l->models,
+                              json_pack("{s:o,s:o,s:I}", "name", cli_json_text(m->name), "path",
+                                        cli_json_text(m->path), "bytes", (json_int_t)m->bytes));
+        return true;
+    }
+    cli_put_text(m->name);
+    if (!l->args->quiet) {
+        const int gap = m->name.size < 44 ? (int)(44 - m->name.size) : 1;
+        cli_printf("%*s%9.1f MB  ", gap, "", (double)m->bytes / 1e6);
+        cli_put_text(m->path);
+    }
+    cli_put("\n", 1);
+    return true;
+}
+
+int cli_list(const cli_args *args)
+{
+    listing l = {.args = args, .models = args->json ? json_array() : NULL};
+    bantam_error err = {0};
+
+    if (bantam_list_models(on_model, &l, &err)) {
+        json_decref(l.models);
+        return cli_fail(&err);
+    }
+    if (l.models)
+        cli_put_json(json_pack("{s:o}", "models", l.models));
+    else if (l.n == 0)
+        cli_note("there are no models in the Hugging Face hub cache");
+    return CLI_OK;
+}
+
+/* ---- doctor ------------------------------------------------------------------------------ */
+
+typedef struct checkup {
+    bantam_device_info device;
+    char cache[PATH_MAX];
+    bool cache_exists;
+    size_t n_models;
+    json_t *problems; /* texts */
+} checkup;
+
+static void problem(checkup *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void problem(checkup *c, const char *format, ...)
+{
+    char text[PATH_MAX + 128];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_array_append_new(c->problems, cli_json_text((bantam_text){text, strlen(text)}));
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+static bool count_model(void *user, const bantam_listed_model *m)
+{
+    (void)m;
+    ++*(size_t *)user;
+    return true;
+}
+
+static void check_cache(checkup *c)
+{
+    const char *hub = setting("HF_HUB_CACHE"), *hf = setting("HF_HOME"),
+               *home = setting("HOME");
+    bantam_error err = {0};
+
+    if (hub)
+        snprintf(c->cache, sizeof c->cache, "%s", hub);
+    else if (hf)
+        snprintf(c->cache, sizeof c->cache, "%s/hub", hf);
+    else if (home)
+        snprintf(c->cache, sizeof c->cache, "%s/.cache/huggingface/hub", home);
+    else
+        problem(c, "HOME is not set: models are found by path only");
+
+    c->cache_exists = c->cache[0] && is_folder(c->cache);
+    if (hub && !c->cache_exists) problem(c, "HF_HUB_CACHE names no folder: %s", hub);
+    if (!hub && hf && !is_folder(hf)) problem(c, "HF_HOME names no folder: %s", hf);
+    if (bantam_list_models(count_model, &c->n_models, &err)) problem(c, "%s", err.message);
+}
+
+static void check_machine(checkup *c)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        problem(c, "address space is limited to %" PRIu64 " MiB: models are mapped into it",
+                (uint64_t)limit.rlim_cur >> 20);
+    }
+    if (c->device.available_bytes < (uint64_t)256 << 20) {
+        problem(c, "less than 256 MiB of memory are available");
+    }
+    if (setting("OMP_NUM_THREADS")) {
+        problem(c, "OMP_NUM_THREADS has no effect here: use --threads");
+    }
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
+        problem(c,
+                "the locale is not UTF-8: text that is typed in 'bantam chat' must be ASCII");
+    }
+    setlocale(LC_CTYPE, "C");
+}
+
+static json_t *json_features(const char *features)
+{
+    json_t *array = json_array();
+
+    while (*features) {
+        const size_t n = strcspn(features, " ");
+        if (n > 0) json_array_append_new(array, cli_json_text((bantam_text){features, n}));
+        features += n + (features[n] == ' ');
+    }
+    return array;
+}
+
+static void put_checkup_json(const checkup *c)
+{
+    const bantam_text cache = {c->cache, strlen(c->cache)};
+
+    cli_put_json(json_pack(
+        "{s:s,s:s,s:o,s:I,s:I,s:I,s:{s:o,s:b,s:I},s:O}", "version", bantam_version(), "cpu",
+        c->device.cpu, "features", json_features(c->device.features), "cores",
+        (json_int_t)c->device.n_cores, "memory_bytes", (json_int_t)c->device.memory_bytes,
+        "available_bytes", (json_int_t)c->device.available_bytes, "cache", "path",
+        cli_json_text(cache), "exists", c->cache_exists, "models", (json_int_t)c->n_models,
+        "problems", c->problems));
+}
+
+static void put_checkup(const checkup *c)
+{
+    const json_t *text;
+    size_t i;
+
+    cli_printf("version     %s\n", bantam_version());
+    cli_printf("kernels     %s\n", c->device.cpu);
+    cli_printf("processor   %" PRIu32 " cores; %s\n", c->device.n_cores, c->device.features);
+    cli_printf("memory      %.1f MB, %.1f MB available\n", (double)c->device.memory_bytes / 1e6,
+               (double)c->device.available_bytes / 1e6);
+    cli_printf("models      %zu in ", c->n_models);
+    cli_put_text((bantam_text){c->cache, strlen(c->cache)});
+    cli_printf("%s\n", c->cache_exists ? "" : " (not there)");
+    json_array_foreach(c->problems, i, text)
+    {
+        cli_put("problem     ", 12);
+        cli_put_text((bantam_text){json_string_value(text), json_string_length(text)});
+        cli_put("\n", 1);
+    }
+    if (json_array_size(c->problems) == 0) cli_printf("problems    none\n");
+}
+
+int cli_doctor(const cli_args *args)
+{
+    checkup c = {.problems = json_array()};
+
+    bantam_device_describe(&c.device);
+    check_cache(&c);
+    check_machine(&c);
+    if (args->json)
+        put_checkup_json(&c);
+    else
+        put_checkup(&c);
+    json_decref(c.problems);
+    return CLI_OK;
+}

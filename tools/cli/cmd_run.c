@@ -1,0 +1,164 @@
+/* cmd_run.c - `bantam run`: one prompt, one answer. */
+#include "cli_answer.h"
+#include "cli_commands.h"
+#include "cli_signal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct run {
+    const cli_args *args;
+    cli_engine engine;
+    cli_buf prompt;
+    bool has_prompt;
+    json_t *tools;
+    cli_ids tokens;
+    cli_answer answer;
+} run;
+
+static int check(const cli_args *args)
+{
+    if (args->tokens.n > 0 && args->words[1]) {
+        return cli_usage("--tokens stands in place of a prompt; both are given");
+    }
+    if (args->logprobs > 0 && !args->json) return cli_usage("--logprobs needs --json");
+    if ((args->raw || args->tokens.n > 0) && (args->system || args->tools)) {
+        return cli_usage(
+            "--system and --tools are parts of a chat; --raw and --tokens are none");
+    }
+    return 0;
+}
+
+/* The prompt from the command line or standard input. None where the line says --tokens, or
+ * where a saved state is to be gone on with. */
+static int read_prompt(run *r)
+{
+    const char *word = r->args->words[1];
+    bantam_error err = {0};
+
+    if (r->args->tokens.n > 0 || (!word && r->args->load_state)) return 0;
+    r->has_prompt = true;
+    if (word && strcmp(word, "-") != 0) {
+        cli_buf_add(&r->prompt, word, strlen(word));
+        return 0;
+    }
+    return cli_read_file("-", &r->prompt, &err) ? cli_fail(&err) : 0;
+}
+
+/* The prompt as a user's message, rendered. */
+static bantam_status chat_tokens(run *r, bantam_error *err)
+{
+    json_t *messages = json_array();
+    cli_buf text;
+
+    if (r->args->system) {
+        const bantam_text system = {r->args->system, strlen(r->args->system)};
+        json_array_append_new(messages, json_pack("{s:s,s:o}", "role", "system", "content",
+                                                  cli_json_text(system)));
+    }
+    json_array_append_new(
+        messages, json_pack("{s:s,s:o}", "role", "user", "content",
+                            cli_json_text((bantam_text){r->prompt.data, r->prompt.size})));
+    json_t *root = json_pack("{s:o,s:b}", "messages", messages, "add_generation_prompt", true);
+    if (r->tools) json_object_set(root, "tools", r->tools);
+    char *json = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (!json) cli_out_of_memory();
+    bantam_status status =
+        cli_render(r->engine.tokenizer, (bantam_text){json, strlen(json)}, &text, err);
+    free(json);
+    if (status) return status;
+    status = cli_tokenize_chat(r->engine.tokenizer, (bantam_text){text.data, text.size},
+                               &r->tokens, err);
+    cli_buf_free(&text);
+    return status;
+}
+
+static int make_tokens(run *r)
+{
+    const bantam_text text = {r->prompt.data, r->prompt.size};
+    const bool begins = bantam_session_position(r->engine.session) == 0;
+    bantam_tokenizer_info info;
+    bantam_error err = {0};
+    bantam_status status;
+
+    if (!r->has_prompt) return 0;
+    if (!r->engine.tokenizer) {
+        return cli_fail_with(BANTAM_ERR_UNSUPPORTED,
+                             "%s has no tokenizer: only --tokens can be given", r->engine.path);
+    }
+    bantam_tokenizer_describe(r->engine.tokenizer, &info);
+    if (info.has_template && !r->args->raw) {
+        status = chat_tokens(r, &err);
+    } else {
+        if (!r->args->raw) cli_verbose("the model has no chat template: plain text");
+        if (r->args->system || r->args->tools) {
+            return cli_fail_with(BANTAM_ERR_UNSUPPORTED,
+                                 "--system and --tools need a chat template, %s has none",
+                                 r->engine.path);
+        }
+        status = cli_tokenize(r->engine.tokenizer, text, begins ? BANTAM_TOKENIZE_ADD : 0,
+                              &r->tokens, &err);
+    }
+    return status ? cli_fail(&err) : 0;
+}
+
+static int answer(run *r)
+{
+    const cli_ids *ids = r->args->tokens.n > 0 ? &r->args->tokens : &r->tokens;
+    bantam_error err = {0};
+
+    if (ids->n == 0 && !bantam_session_logits(r->engine.session)) {
+        return cli_fail_with(
+            BANTAM_ERR_INVALID,
+            "the prompt is empty and the model begins with no token of its own");
+    }
+    const bantam_status status =
+        cli_answer_make(&r->answer, &r->engine, r->args, ids->items, ids->n, &err);
+    if (!r->args->json && (r->answer.text.size > 0 || !status)) cli_put("\n", 1);
+    if (!cli_flush()) return CLI_FAILED;
+    if (status && status != BANTAM_ERR_CANCELLED) return cli_fail(&err);
+    if (r->answer.finish == BANTAM_FINISH_LENGTH &&
+        bantam_session_position(r->engine.session) >=
+            bantam_session_capacity(r->engine.session)) {
+        cli_note("the answer ends where the context of %u tokens is full",
+                 (unsigned)bantam_session_capacity(r->engine.session));
+    }
+    if (r->args->save_state && r->answer.finish != BANTAM_FINISH_CANCELLED &&
+        bantam_session_save(r->engine.session, r->args->save_state, &err)) {
+        return cli_fail(&err);
+    }
+    if (r->args->json) cli_put_json(cli_answer_json(&r->answer, &r->engine, r->args));
+    cli_answer_stats(&r->answer, &r->engine);
+    return r->answer.finish == BANTAM_FINISH_CANCELLED ? cli_signal_status() : CLI_OK;
+}
+
+int cli_run(const cli_args *args)
+{
+    run r = {.args = args};
+    bantam_error err = {0};
+    int status = check(args);
+
+    if (status) return status;
+    if (!args->words[1] && args->tokens.n == 0 && !args->load_state && isatty(STDIN_FILENO)) {
+        return cli_chat(args);
+    }
+    status = read_prompt(&r);
+    if (!status && args->tools) status = cli_tools_read(args->tools, &r.tools);
+    if (!status) status = cli_engine_open(&r.engine, args, 0);
+    if (!status) status = cli_answer_sampling(&r.engine, args);
+    if (!status && args->load_state &&
+        bantam_session_load(r.engine.session, args->load_state, &err)) {
+        status = cli_fail(&err);
+    }
+    if (!status) status = make_tokens(&r);
+    if (!status) status = answer(&r);
+
+    cli_answer_free(&r.answer);
+    cli_engine_close(&r.engine);
+    cli_buf_free(&r.prompt);
+    free(r.tokens.items);
+    json_decref(r.tools);
+    return status;
+}
