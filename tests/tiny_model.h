@@ -170,8 +170,9 @@ static inline void tiny_metadata(tiny_writer *w)
     tiny_default(w, tiny_u32(tiny_key(s, "attention.key_length"), s->head_dim));
     tiny_default(w, tiny_u32(tiny_key(s, "attention.value_length"), s->head_dim));
     tiny_default(w, tiny_f32(tiny_key(s, "attention.layer_norm_rms_epsilon"), 1e-5f));
-    for (const tiny_pair *p = s->pairs; p && p->key; p++)
+    for (const tiny_pair *p = s->pairs; p && p->key; p++) {
         tiny_put_pair(w, p);
+    }
 }
 
 static inline void tiny_tensors(tiny_writer *w)

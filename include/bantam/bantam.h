@@ -254,11 +254,12 @@ typedef enum bantam_kv {
 
 typedef struct bantam_session_options {
     size_t struct_size;
-    uint32_t context_tokens; /* 0: the smaller of 4096 and what the model was made for */
+    uint32_t context_tokens; /* 0: the smaller of 4096 and what the model was made for. Any
+                                other number is taken as it is, up to 2^20 */
     uint32_t batch_tokens;   /* prompt positions computed together; 0: 256. Changes no bit */
     uint32_t n_threads;      /* 0: one per available core. Changes no bit */
     bantam_kv kv;
-    uint64_t memory_bytes; /* refuse to open beyond this much; 0: no limit */
+    uint64_t memory_bytes; /* refuse to open beyond this much, weights included; 0: no limit */
 } bantam_session_options;
 
 /* What a session takes, known before anything is taken. */
@@ -418,11 +419,12 @@ typedef struct bantam_generation {
     size_t struct_size;
     uint32_t max_tokens;     /* 0: until the context is full */
     bool ignore_stop_tokens; /* go on past the end of the answer */
-    const bantam_text *stop; /* strings that end the answer; never shown, not even in part */
+    const bantam_text *stop; /* strings that end the answer; never shown, not even in part.
+                                Looked for behind the forced text; empty ones are ignored */
     size_t n_stop;
     const bantam_text *banned; /* strings the answer must not contain: drawn back and redrawn */
     size_t n_banned;
-    bantam_text forced; /* the answer begins with this */
+    bantam_text forced; /* the answer begins with this; no banned string may lie in it */
 } bantam_generation;
 
 /* One step of an answer. text is whole UTF-8 that is settled and was not handed out before; it
@@ -443,8 +445,12 @@ typedef struct bantam_answer {
     uint32_t n_tokens; /* that the answer consists of, the stop token not counted */
 } bantam_answer;
 
-/* Generates an answer after what was fed, calling fn for every token. options may be NULL. On
- * failure *out still says how far it came. */
+/* Generates an answer after what was fed, calling fn (may be NULL) for every token. A token
+ * that a banned string may yet draw back is told once that is settled, so that each token of
+ * the answer is told once and in order; control tokens add no text. options and out may be
+ * NULL. On failure *out still says how far it came: after bantam_session_cancel(), or when fn
+ * has said stop, the result is BANTAM_ERR_CANCELLED and the session holds the tokens drawn so
+ * far. */
 BANTAM_API bantam_status bantam_session_generate(bantam_session *session,
                                                  const bantam_generation *options,
                                                  bantam_step_fn fn, void *user,

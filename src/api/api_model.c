@@ -6,7 +6,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "model/arch.h"
+#include "base/options.h"
 
 #define STRING(x)        #x
 #define VERSION(a, b, c) STRING(a) "." STRING(b) "." STRING(c)
@@ -67,14 +67,8 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
 
     *out = NULL;
     if (!path) return bnt_fail(err, BANTAM_ERR_INVALID, "model: no path given");
-    if (options) {
-        const size_t known = sizeof o;
-        if (options->struct_size < sizeof o.struct_size) {
-            return bnt_fail(err, BANTAM_ERR_INVALID, "model options: struct_size is %zu",
-                            options->struct_size);
-        }
-        memcpy(&o, options, options->struct_size < known ? options->struct_size : known);
-    }
+    bantam_status status = bnt_options_copy(&o, sizeof o, options, "model options", err);
+    if (status) return status;
     if (o.rope > BANTAM_ROPE_FLOAT) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "model options: rope %d, expected 0 to 3",
                         (int)o.rope);
@@ -82,7 +76,7 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
 
     bantam_model *const model = bnt_calloc(1, sizeof *model);
     if (!model) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the model");
-    bantam_status status = bnt_archive_open(&model->archive, path, err);
+    status = bnt_archive_open(&model->archive, path, err);
     if (status) goto fail;
     status = bnt_model_open(&model->weights, model->archive, o.rope, err);
     if (status) {
@@ -115,28 +109,6 @@ static bantam_text text_of(const char *s)
     return t;
 }
 
-static const char *rope_name(const bnt_config *c)
-{
-    switch (c->int8_rope) {
-    case BANTAM_ROPE_CALL:
-        return "int8 call";
-    case BANTAM_ROPE_TABLE:
-        return "int8 table";
-    default:
-        break;
-    }
-    switch (c->scaling) {
-    case BNT_ROPE_LLAMA3:
-        return "llama3";
-    case BNT_ROPE_YARN:
-        return "yarn";
-    case BNT_ROPE_LINEAR:
-        return "linear";
-    default:
-        return "plain";
-    }
-}
-
 void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
 {
     const bnt_model *const w = model->weights;
@@ -144,7 +116,7 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
 
     *out = (bantam_model_info){
         .name = c->name.size ? c->name : bnt_path_name(bnt_archive_path(model->archive)),
-        .family = text_of(c->arch->family),
+        .family = text_of(bnt_config_family(c)),
         .architecture = c->architecture,
         .type = text_of(bnt_model_type(w)->name),
         .n_params = w->n_params,
@@ -159,7 +131,7 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
         .n_vocab = c->n_vocab,
         .context_tokens = c->context_tokens,
         .tied = c->tied,
-        .rope = text_of(rope_name(c)),
+        .rope = text_of(bnt_config_rope_name(c)),
         .activation = text_of(c->act == BNT_ACT_RELU ? "relu" : "silu"),
         .window_tokens = c->window_tokens,
     };

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/options.h"
 #include "compress/convert_parts.h"
 #include "model/rope.h"
 #include "token/load.h"
@@ -304,13 +305,9 @@ done:
 static bantam_status read_options(converter *c, const bantam_convert_options *options,
                                   bantam_error *err)
 {
-    if (!options) return BANTAM_OK;
-    const size_t size = options->struct_size;
-    if (size < sizeof options->struct_size) {
-        return bnt_fail(err, BANTAM_ERR_INVALID, "convert options: struct_size is %zu", size);
-    }
-    memcpy(&c->options, options, size < sizeof c->options ? size : sizeof c->options);
-    if (!c->options.type) return BANTAM_OK;
+    const bantam_status status =
+        bnt_options_copy(&c->options, sizeof c->options, options, "convert options", err);
+    if (status || !c->options.type) return status;
     c->type = bnt_type_named(c->options.type);
     if (c->type && c->type->encode) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_INVALID,

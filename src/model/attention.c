@@ -77,8 +77,9 @@ static void turn_and_store_token(void *context, size_t t, uint32_t thread)
     turn(p, p->k + t * n_kv, c->n_kv_heads, t);
     const float scale = bnt_rope_query_scale(c, pos);
     if (scale != 1.0f) {
-        for (size_t i = 0; i < n_q; i++)
+        for (size_t i = 0; i < n_q; i++) {
             p->q[t * n_q + i] *= scale;
+        }
     }
     store(p, s->cache->k, p->k + t * n_kv, slot, work);
     store(p, s->cache->v, p->v + t * n_kv, slot, work);
@@ -163,8 +164,9 @@ static void attend_chunk(const attending *a, const chunk *c, const float *q, uin
     const float both = m > *max ? m : *max;
     const float before = bnt_expf(*max - both);
     const float now = bnt_expf(m - both);
-    for (size_t i = 0; i < head_dim; i++)
+    for (size_t i = 0; i < head_dim; i++) {
         out[i] = out[i] * before + c->part[i] * now;
+    }
     *sum = *sum * before + s * now;
     *max = both;
 }
@@ -207,8 +209,9 @@ static void end_heads(const attending *a, uint32_t kv_head, uint32_t t)
     const size_t head = (size_t)t * p->model->config.n_heads + (size_t)kv_head * a->group;
     for (size_t g = head; g < head + a->group; g++) {
         const float inverse = 1.0f / p->sums[g];
-        for (size_t i = 0; i < head_dim; i++)
+        for (size_t i = 0; i < head_dim; i++) {
             p->a[g * head_dim + i] *= inverse;
+        }
     }
 }
 
@@ -224,8 +227,9 @@ static void attend_task(void *context, size_t task, uint32_t thread)
     const uint32_t past = p->pos + t_end;
     chunk c = chunk_in(bnt_pass_work(p, thread), p->model->config.head_dim);
 
-    for (uint32_t t = t_begin; t < t_end; t++)
+    for (uint32_t t = t_begin; t < t_end; t++) {
         begin_heads(a, kv_head, t);
+    }
     for (uint32_t begin = first; begin < past;) {
         const uint32_t left = CHUNK - begin % CHUNK;
         const uint32_t end = past - begin > left ? begin + left : past;
@@ -235,8 +239,9 @@ static void attend_task(void *context, size_t task, uint32_t thread)
         }
         begin = end;
     }
-    for (uint32_t t = t_begin; t < t_end; t++)
+    for (uint32_t t = t_begin; t < t_end; t++) {
         end_heads(a, kv_head, t);
+    }
 }
 
 void bnt_attend(const bnt_pass *p, uint32_t layer)

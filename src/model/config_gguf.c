@@ -244,8 +244,9 @@ static bantam_status read_window_pattern(const reader *r, bnt_config *c)
             return bnt_fail(r->err, BANTAM_ERR_FORMAT, "%s: expected 1 or more, found 0",
                             k.text);
         }
-        for (uint32_t l = 0; l < c->n_layers; l++)
+        for (uint32_t l = 0; l < c->n_layers; l++) {
             c->windowed[l] = (l + 1) % period != 0;
+        }
         return BANTAM_OK;
     }
     bnt_gguf_items items;

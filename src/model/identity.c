@@ -33,8 +33,9 @@ static void mix_bytes(mixer *m, const uint8_t *data, size_t size)
     mix(m, size);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word = 0;
-        for (size_t b = 0; b < 8 && i + b < size; b++)
+        for (size_t b = 0; b < 8 && i + b < size; b++) {
             word |= (uint64_t)data[i + b] << 8 * b;
+        }
         mix(m, word);
     }
 }
@@ -68,12 +69,15 @@ static void mix_config(mixer *m, const bnt_config *c)
     const double reals[] = {(double)c->norm_eps, c->rope_base,        c->scale_factor,
                             c->low_freq_factor,  c->high_freq_factor, c->beta_fast,
                             c->beta_slow,        c->attention_factor, c->query_scale_beta};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         mix(m, numbers[i]);
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+    }
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         mix_double(m, reals[i]);
-    for (uint32_t l = 0; l < c->n_layers; l++)
+    }
+    for (uint32_t l = 0; l < c->n_layers; l++) {
         mix(m, c->windowed[l]);
+    }
 }
 
 static void mix_matrix(void *user, const bnt_matrix *w)
@@ -87,8 +91,9 @@ static void mix_matrix(void *user, const bnt_matrix *w)
         return;
     }
     const size_t step = (size - PIECE_BYTES) / (PIECES - 1);
-    for (size_t i = 0; i < PIECES; i++)
+    for (size_t i = 0; i < PIECES; i++) {
         mix_bytes(m, w->data + i * step, PIECE_BYTES);
+    }
 }
 
 void bnt_model_identity(const bnt_model *model, uint8_t out[32])
@@ -100,12 +105,15 @@ void bnt_model_identity(const bnt_model *model, uint8_t out[32])
     bnt_weights_each(model, mix_matrix, &m);
     const size_t n_norms = (2 * (size_t)c->n_layers + 1) * c->n_embd;
     mix_bytes(&m, (const uint8_t *)model->floats, n_norms * sizeof *model->floats);
-    for (uint32_t i = 0; i < c->rope_dims / 2; i++)
+    for (uint32_t i = 0; i < c->rope_dims / 2; i++) {
         mix_double(&m, model->inv_freq[i]);
+    }
 
     /* The last words must reach every bit too. */
-    for (uint64_t i = 0; i < 4; i++)
+    for (uint64_t i = 0; i < 4; i++) {
         mix(&m, i);
-    for (size_t i = 0; i < 32; i++)
+    }
+    for (size_t i = 0; i < 32; i++) {
         out[i] = (uint8_t)(m.lane[i / 8] >> 8 * (i % 8));
+    }
 }

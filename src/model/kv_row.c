@@ -63,8 +63,9 @@ static void encode_block(uint8_t *out, const float *x)
 static void decode_block(float *x, const uint8_t *data)
 {
     const float scale = bnt_f16_to_f32(get_u16(data));
-    for (int i = 0; i < BLOCK; i++)
+    for (int i = 0; i < BLOCK; i++) {
         x[i] = scale * (float)(int8_t)data[2 + i];
+    }
 }
 
 void bnt_kv_encode(bantam_kv type, uint8_t *out, const float *row, uint32_t head_dim)
@@ -80,8 +81,9 @@ void bnt_kv_encode(bantam_kv type, uint8_t *out, const float *row, uint32_t head
         return;
     case BANTAM_KV_F16:
     case BANTAM_KV_DEFAULT:
-        for (uint32_t i = 0; i < head_dim; i++)
+        for (uint32_t i = 0; i < head_dim; i++) {
             put_u16(out + 2 * i, bnt_f32_to_f16(row[i]));
+        }
         return;
     }
 }
@@ -99,8 +101,9 @@ void bnt_kv_decode(bantam_kv type, float *row, const uint8_t *data, uint32_t hea
         return;
     case BANTAM_KV_F16:
     case BANTAM_KV_DEFAULT:
-        for (uint32_t i = 0; i < head_dim; i++)
+        for (uint32_t i = 0; i < head_dim; i++) {
             row[i] = bnt_f16_to_f32(get_u16(data + 2 * i));
+        }
         return;
     }
 }

@@ -34,8 +34,9 @@ static void multiply_rows(void *context, size_t task, uint32_t thread)
 {
     const job *const j = context;
     const bnt_product *product = j->products;
-    while (task >= count_tasks(product->w))
+    while (task >= count_tasks(product->w)) {
         task -= count_tasks((product++)->w);
+    }
 
     const bnt_matrix *const w = product->w;
     const bnt_kernels *const kernels = &j->pass->model->kernels;
@@ -55,7 +56,8 @@ void bnt_linear(const bnt_pass *p, const float *x, uint32_t n_rows, const bnt_pr
 {
     job j = {p, x, n_rows, products};
     size_t n_tasks = 0;
-    for (size_t i = 0; i < n_products; i++)
+    for (size_t i = 0; i < n_products; i++) {
         n_tasks += count_tasks(products[i].w);
+    }
     bnt_pass_run(p, multiply_rows, &j, n_tasks);
 }

@@ -47,8 +47,9 @@ static size_t list_buffers(bnt_pass *p, uint32_t n_threads, buffer out[MAX_BUFFE
                           {&p->sums, n, c->n_heads},
                           {&p->work, n_threads, work_floats(c)}};
     const size_t n_buffers = sizeof all / sizeof all[0];
-    for (size_t i = 0; i < n_buffers; i++)
+    for (size_t i = 0; i < n_buffers; i++) {
         out[i] = all[i];
+    }
     return n_buffers;
 }
 

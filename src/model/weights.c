@@ -49,8 +49,9 @@ static bantam_status check_shape(const finder *f, const char *name, const bnt_te
 {
     const uint64_t found_rows = t->n_dims > 1 ? t->dims[1] : 1;
     bool flat = true;
-    for (uint32_t d = 2; d < t->n_dims && d < BNT_MAX_DIMS; d++)
+    for (uint32_t d = 2; d < t->n_dims && d < BNT_MAX_DIMS; d++) {
         flat = flat && t->dims[d] == 1;
+    }
 
     uint64_t bytes = 0;
     if (flat && t->dims[0] == columns && found_rows == rows &&
@@ -213,8 +214,9 @@ bantam_status bnt_weights_find(bnt_model *model, bantam_error *err)
     }
     bantam_status status =
         find_matrix(&f, f.names->embed, c->n_vocab, c->n_embd, &model->embed);
-    for (uint32_t l = 0; l < c->n_layers && !status; l++)
+    for (uint32_t l = 0; l < c->n_layers && !status; l++) {
         status = find_layer(&f, l);
+    }
     if (!status) status = refuse_more_layers(&f);
     if (!status) status = check_norm(&f, f.names->output_norm);
     if (!status && c->tied) model->head = model->embed;
@@ -252,7 +254,8 @@ void bnt_weights_each(const bnt_model *model, bnt_matrix_fn visit, void *user)
         const bnt_layer *const layer = &model->layers[l];
         const bnt_matrix *const all[] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
                                          &layer->gate, &layer->up, &layer->down};
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
             visit(user, all[i]);
+        }
     }
 }

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/options.h"
 #include "sample/stages.h"
 
 #include <inttypes.h>
@@ -134,14 +135,10 @@ bantam_status bnt_sampler_configure(bnt_sampler *s, const bantam_sampling *optio
                                     bantam_error *err)
 {
     bantam_sampling o;
-    if (!options || options->struct_size < sizeof options->struct_size) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "sampling: struct_size is %zu, begin with bantam_sampling_init()",
-                        options ? options->struct_size : 0);
-    }
     bnt_sampling_init(&o);
-    memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
-    bantam_status status = bnt_sampling_check(&o, s->n_vocab, err);
+    bantam_status status = bnt_options_copy(&o, sizeof o, options, "sampling", err);
+    if (status) return status;
+    status = bnt_sampling_check(&o, s->n_vocab, err);
     if (status) return status;
 
     bnt_sampler next = *s;

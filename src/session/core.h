@@ -39,11 +39,6 @@ struct bnt_session {
     atomic_int cancelled;
 };
 
-/* Copies an option struct of *options' own size over zeros. BANTAM_ERR_INVALID for a size that
- * no header ever had. options may be NULL: all zeros. */
-bantam_status bnt_options_copy(void *out, size_t size, const void *options, const char *what,
-                               bantam_error *err);
-
 /* BANTAM_ERR_CANCELLED, once, where the session was told to stop. */
 bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err);
 

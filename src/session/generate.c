@@ -6,6 +6,7 @@
  * token.
  */
 #include "base/mem.h"
+#include "base/options.h"
 #include "session/core.h"
 #include "session/spell.h"
 #include "session/stream.h"

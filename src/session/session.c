@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "base/options.h"
 #include "session/core.h"
 
 #include <inttypes.h>
@@ -15,8 +16,7 @@ enum {
     DEFAULT_CONTEXT = 4096,
     MAX_CONTEXT = 1 << 20, /* four times the longest published; keeps sizes in 32 bits */
     DEFAULT_BATCH = 256,
-    MAX_THREADS = 1024,
-    MAX_OPTIONS = 4096 /* bytes of an option struct: no header comes near it */
+    MAX_THREADS = 1024
 };
 
 /* Options with defaults filled in, and what they cost. */
@@ -26,23 +26,6 @@ typedef struct sizing {
     size_t kv_bytes, forward_bytes, scratch_bytes;
     uint64_t total_bytes;
 } sizing;
-
-bantam_status bnt_options_copy(void *out, size_t size, const void *options, const char *what,
-                               bantam_error *err)
-{
-    size_t given = 0;
-
-    memset(out, 0, size);
-    if (!options) return BANTAM_OK;
-    memcpy(&given, options, sizeof given);
-    if (given < sizeof given || given > MAX_OPTIONS) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "%s: struct_size is %zu, expected the size of the struct, %zu", what,
-                        given, size);
-    }
-    memcpy(out, options, given < size ? given : size);
-    return BANTAM_OK;
-}
 
 /* ---- the plan ---- */
 
@@ -120,7 +103,7 @@ static uint32_t fitting_context(const bnt_model *model, const sizing *z, uint64_
 static bantam_status size_up(sizing *z, const bnt_model *model,
                              const bantam_session_options *options, bantam_error *err)
 {
-    bantam_session_options o;
+    bantam_session_options o = {0};
 
     memset(z, 0, sizeof *z);
     bantam_status status = bnt_options_copy(&o, sizeof o, options, "session options", err);

@@ -229,6 +229,7 @@ bnt_tv bnt_filter_items(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_t
 static bnt_tv dict_get(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
 {
     (void)args;
+    if (!bnt_tv_check_key(r, a[0])) return self;
     const bnt_tv *const v = bnt_tv_find(r, self, a[0]);
     if (v) return *v;
     return bnt_arg_given(a[1]) ? a[1] : bnt_tv_none();
@@ -249,6 +250,7 @@ static bnt_tv dict_pop(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv
     size_t n;
 
     (void)args;
+    if (!bnt_tv_check_key(r, a[0])) return self;
     const bnt_tv *const v = bnt_tv_find(r, self, a[0]);
     if (!v && bnt_arg_given(a[1])) return a[1];
     if (!v) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "pop: the key is not in the dictionary");

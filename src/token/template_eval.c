@@ -202,6 +202,7 @@ static void print(machine *m, bnt_tv v)
 
     if (m->n_captures) {
         bnt_tv_put_str(r, v);
+        if (r->text.failed) bnt_text_end(r, r->text.size); /* which says how */
         return;
     }
     v = bnt_tv_to_str(r, v);

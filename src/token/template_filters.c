@@ -58,6 +58,17 @@ FILTER(capitalize)
     return to_text(r, &self) ? bnt_str_capitalize(r, self) : self;
 }
 
+static void put_title_word(bnt_render *r, const char *data, size_t size)
+{
+    uint32_t code;
+    if (!size) return;
+    const size_t n = bnt_utf8_decode(data, size, &code);
+    const bnt_tv first = bnt_tv_borrow(r, data, n);
+    const bnt_tv rest = bnt_tv_borrow(r, data + n, size - n);
+    if (!r->status) bnt_tv_put_str(r, bnt_str_map_case(r, first, true));
+    if (!r->status) bnt_tv_put_str(r, bnt_str_map_case(r, rest, false));
+}
+
 /* Unlike str.title, words begin after white space, hyphens and opening brackets only. */
 FILTER(title)
 {
@@ -74,10 +85,7 @@ FILTER(title)
         const bool between =
             at == t.size || bnt_char_is_space(code) || (code && code < 0x80 && strchr("-({[<", (int)code));
         if (!between) continue;
-        const bnt_tv word = bnt_tv_borrow(r, t.data + begin, at - begin);
-        const bnt_tv done = r->status ? word : bnt_str_capitalize(r, word);
-        if (r->status) break;
-        bnt_tv_put_str(r, done);
+        put_title_word(r, t.data + begin, at - begin);
         if (at < t.size) bnt_buf_put(&r->text, t.data + at, n);
         begin = at + n;
     }
@@ -132,8 +140,9 @@ FILTER(indent)
     int64_t width = 4;
     size_t n;
 
+    bnt_tv_str *unused;
     (void)args;
-    if (!to_text(r, &self)) return self;
+    if (!bnt_arg_str(r, self, "indent: the value", &unused)) return self;
     bnt_tv pad = a[0];
     if (pad.type != BNT_TV_STRING) {
         if (bnt_arg_given(pad) && !bnt_arg_int(r, pad, "indent: the width", &width)) return self;
@@ -168,7 +177,10 @@ FILTER(truncate)
     bnt_tv_str *unused;
 
     (void)args;
-    if (!to_text(r, &self) || !bnt_arg_str(r, end, "truncate: end", &unused)) return self;
+    if (bnt_tv_is_undefined(self) || !bnt_arg_str(r, self, "truncate: the value", &unused) ||
+        !bnt_arg_str(r, end, "truncate: end", &unused)) {
+        return self;
+    }
     if (bnt_arg_given(a[0]) && !bnt_arg_int(r, a[0], "truncate: length", &length)) return self;
     if (bnt_arg_given(a[3]) && a[3].type != BNT_TV_NONE &&
         !bnt_arg_int(r, a[3], "truncate: leeway", &leeway)) {
@@ -414,7 +426,7 @@ FILTER(round)
     }
     if (!bnt_tv_is_number(self)) return bnt_tv_sign(r, self, false);
     if (precision < 0 || precision > 300) {
-        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "round: a precision below 0 is not supported");
+        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "round: the precision must be from 0 to 300");
     }
     if (ceiling || floored) {
         const double scale = pow(10.0, (double)precision), f = bnt_tv_number(self) * scale;

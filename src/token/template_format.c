@@ -250,7 +250,10 @@ bnt_tv bnt_str_percent(bnt_render *r, bnt_tv format, bnt_tv arguments)
         p.at++;
         put_percent(r, &p);
     }
-    if (p.used < p.n && arguments.type != BNT_TV_DICT) {
+    /* Anything but a tuple that has subscripts passes for a mapping. */
+    const bool mapping = arguments.type == BNT_TV_DICT || arguments.type == BNT_TV_LIST ||
+                         arguments.type == BNT_TV_RANGE || arguments.type == BNT_TV_UNDEFINED;
+    if (p.used < p.n && !mapping) {
         return bnt_tv_fail(r, BANTAM_ERR_INVALID,
                            "not all arguments converted during string formatting");
     }

@@ -242,7 +242,9 @@ static bool contains(bnt_render *r, bnt_tv container, bnt_tv item)
                     bnt_tv_type_name(item.type));
         return false;
     }
-    if (container.type == BNT_TV_DICT) return bnt_tv_find(r, container, item) != NULL;
+    if (container.type == BNT_TV_DICT) {
+        return bnt_tv_check_key(r, item) && bnt_tv_find(r, container, item);
+    }
     if (!bnt_tv_seq_of(r, container, &seq)) return false;
     for (size_t i = 0; i < seq.n; i++) {
         if (i % 16 == 15 && !bnt_render_work(r, 1)) return false;

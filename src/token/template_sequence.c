@@ -266,6 +266,7 @@ bnt_tv bnt_filter_dictsort(bnt_render *r, bnt_tv self, const bnt_tv *a, const bn
     if (bnt_arg_given(a[1]) && !by_value && !bnt_tv_says(a[1], "key")) {
         return bnt_tv_fail(r, BANTAM_ERR_INVALID, "dictsort: by must be 'key' or 'value'");
     }
+    if (bnt_tv_is_undefined(self)) return bnt_tv_use_undefined(r, self);
     const bnt_tv items = bnt_filter_items(r, self, a, &none);
     if (r->status) return self;
     const keyed *const rows = sort_rows(r, items, &o, &n);
@@ -308,7 +309,7 @@ bnt_tv bnt_filter_unique(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
     for (size_t i = 0; i < seq.n && bnt_render_work(r, 1); i++) {
         const bnt_tv item = bnt_tv_seq_at(&seq, i);
         const bnt_tv key = sort_key(r, item, a[1], (bnt_tv){0}, flag(a[0]));
-        if (r->status) break;
+        if (!bnt_tv_check_key(r, key)) break;
         if (bnt_tv_truth(bnt_tv_binary(r, BNT_TV_IN, key, keys))) continue;
         bnt_tv_push(r, keys, key);
         bnt_tv_push(r, out, item);

@@ -98,12 +98,13 @@ TEST(iterable)
                        self.type == BNT_TV_ITERATOR || self.type == BNT_TV_LOOP);
 }
 
+/* Calling an undefined value fails, but its class can be called. */
 TEST(callable)
 {
     UNUSED;
     return bnt_tv_bool(self.type == BNT_TV_MACRO || self.type == BNT_TV_FUNCTION ||
                        self.type == BNT_TV_METHOD || self.type == BNT_TV_JOINER ||
-                       self.type == BNT_TV_LOOP);
+                       self.type == BNT_TV_LOOP || self.type == BNT_TV_UNDEFINED);
 }
 
 TEST(escaped)

@@ -101,8 +101,8 @@ bool bnt_char_is(bnt_render *r, uint32_t code, bnt_char_class class)
         "\\p{L}",
         "[\\p{Nd}\\x{B2}\\x{B3}\\x{B9}\\x{2070}\\x{2074}-\\x{2079}\\x{2080}-\\x{2089}]",
         "[\\p{L}\\p{N}]",
-        "[\\p{Ll}\\x{AA}\\x{BA}]",
-        "\\p{Lu}",
+        "\\p{Lowercase}",
+        "\\p{Uppercase}",
         "[^\\p{C}\\p{Z}]"};
 
     if (code < 0x80) return ascii_is(code, class);
@@ -130,7 +130,7 @@ static bool caseless(uint32_t code)
 /* PCRE2 maps case only in replacements: \U and \L force it on what follows. */
 static uint32_t map_case(bnt_render *r, uint32_t code, const char *replacement)
 {
-    if (caseless(code) || !bnt_render_work(r, 2)) return code;
+    if (caseless(code) || !bnt_render_work(r, 1)) return code;
 
     struct bnt_unicode *const u = tables(r);
     if (!u) return code;

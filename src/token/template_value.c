@@ -199,6 +199,14 @@ static bool hashable(bnt_render *r, bnt_tv key, int depth)
     return key.type != BNT_TV_LIST && key.type != BNT_TV_DICT && key.type != BNT_TV_TUPLE;
 }
 
+bool bnt_tv_check_key(bnt_render *r, bnt_tv key)
+{
+    if (r->status) return false;
+    if (hashable(r, key, 0)) return true;
+    bnt_tv_fail(r, BANTAM_ERR_INVALID, "unhashable type: '%s'", bnt_tv_type_name(key.type));
+    return false;
+}
+
 bnt_tv *bnt_tv_find(bnt_render *r, bnt_tv dict, bnt_tv key)
 {
     size_t n;
@@ -219,11 +227,7 @@ bnt_tv *bnt_tv_find(bnt_render *r, bnt_tv dict, bnt_tv key)
 
 void bnt_tv_set(bnt_render *r, bnt_tv dict, bnt_tv key, bnt_tv value)
 {
-    if (r->status) return;
-    if (!hashable(r, key, 0)) {
-        bnt_tv_fail(r, BANTAM_ERR_INVALID, "unhashable type: '%s'", bnt_tv_type_name(key.type));
-        return;
-    }
+    if (!bnt_tv_check_key(r, key)) return;
     bnt_tv *const old = bnt_tv_find(r, dict, key);
     if (old) {
         *old = value;
@@ -498,7 +502,7 @@ static bool equal_lists(bnt_render *r, bnt_tv a, bnt_tv b, int depth)
     const bnt_tv *const x = bnt_tv_items(r, a, &na);
     const bnt_tv *const y = bnt_tv_items(r, b, &nb);
 
-    if (na != nb || !bnt_render_work(r, na / 8)) return false;
+    if (na != nb || !bnt_render_work(r, 1 + na / 8)) return false;
     for (size_t i = 0; i < na; i++) {
         if (!equal(r, x[i], y[i], depth + 1)) return false;
     }
@@ -511,7 +515,7 @@ static bool equal_dicts(bnt_render *r, bnt_tv a, bnt_tv b, int depth)
     const bnt_tv_entry *const x = bnt_tv_entries(r, a, &na);
 
     bnt_tv_entries(r, b, &nb);
-    if (na != nb || !bnt_render_work(r, na / 8)) return false;
+    if (na != nb || !bnt_render_work(r, 1 + na / 8)) return false;
     for (size_t i = 0; i < na; i++) {
         const bnt_tv *const other = bnt_tv_find(r, b, x[i].key);
         if (!other || !equal(r, x[i].value, *other, depth + 1)) return false;

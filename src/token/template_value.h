@@ -182,7 +182,8 @@ bnt_tv bnt_text_end(bnt_render *r, size_t mark);
 bnt_tv bnt_tv_new_list(bnt_render *r, bnt_tv_type type, size_t capacity);
 void bnt_tv_push(bnt_render *r, bnt_tv list, bnt_tv item);
 bnt_tv bnt_tv_new_dict(bnt_render *r);
-/* Fails for keys that cannot be hashed in Python. */
+/* Fails for what Python cannot hash, which can be no key. */
+bool bnt_tv_check_key(bnt_render *r, bnt_tv key);
 void bnt_tv_set(bnt_render *r, bnt_tv dict, bnt_tv key, bnt_tv value);
 /* json must outlive the rendering and not change. */
 bnt_tv bnt_tv_from_json(bnt_render *r, const json_t *json);

@@ -97,8 +97,9 @@ static void check_top5(const json_t *prompt, const float *last, uint32_t n_vocab
         least = fmin(least, logit);
     }
     uint32_t n_above = 0;
-    for (uint32_t i = 0; i < n_vocab; i++)
+    for (uint32_t i = 0; i < n_vocab; i++) {
         n_above += (double)last[i] > least + 2 * tolerance;
+    }
     assert_true(n_above <= 5);
 }
 
@@ -175,16 +176,18 @@ static void every_form_of_every_model_gives_the_recorded_logits(void **state)
 {
     (void)state;
     if (!shared_found(N_MODELS)) skip();
-    for (size_t i = 0; i < N_MODELS; i++)
+    for (size_t i = 0; i < N_MODELS; i++) {
         check_model(models[i], BANTAM_KV_F32);
+    }
 }
 
 static void half_precision_keys_and_values_stay_within_their_tolerance(void **state)
 {
     (void)state;
     if (!shared_found(N_MODELS)) skip();
-    for (size_t i = 0; i < N_MODELS; i++)
+    for (size_t i = 0; i < N_MODELS; i++) {
         check_model(models[i], BANTAM_KV_F16);
+    }
 }
 
 /* What the files state reaches the config: the goldens name every dimension too. */

@@ -71,14 +71,16 @@ static void frequencies_are_those_of_the_real_models(void **state)
         double found[128];
         assert_int_equal(json_array_size(expected), head_dim / 2);
         assert_int_equal(bnt_rope_frequencies(found, &c, NULL, NULL), BANTAM_OK);
-        for (size_t i = 0; i < head_dim / 2; i++)
+        for (size_t i = 0; i < head_dim / 2; i++) {
             check_close(found[i], number_at(expected, i));
+        }
         if (!divisor) continue;
 
         /* The same model as a GGUF file has it. */
         float divisors[128];
-        for (size_t i = 0; i < head_dim / 2; i++)
+        for (size_t i = 0; i < head_dim / 2; i++) {
             divisors[i] = (float)number_at(divisor, i);
+        }
         assert_int_equal(bnt_rope_frequencies(found, &c, divisors, NULL), BANTAM_OK);
         for (size_t i = 0; i < head_dim / 2; i++) {
             assert_true(fabs(found[i] / number_at(expected, i) - 1.0) < 1e-6);

@@ -35,8 +35,9 @@ static float *randoms(size_t n, uint64_t seed)
     bnt_rng rng;
     assert_non_null(x);
     bnt_rng_seed(&rng, seed);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         x[i] = (float)bnt_rng_normal(&rng);
+    }
     return x;
 }
 
@@ -131,8 +132,9 @@ static void attend_slowly(const bench *b, uint32_t pos, uint32_t head, double *o
     const float *const q = b->turned + ((size_t)pos * c->n_heads + head) * c->head_dim;
     const uint32_t kv_head = head / (c->n_heads / c->n_kv_heads);
     double total = 0.0;
-    for (uint32_t i = 0; i < c->head_dim; i++)
+    for (uint32_t i = 0; i < c->head_dim; i++) {
         out[i] = 0.0;
+    }
     for (uint32_t j = 0; j <= pos; j++) {
         if (c->window_tokens && pos - j >= c->window_tokens) continue;
         const size_t at =
@@ -142,15 +144,18 @@ static void attend_slowly(const bench *b, uint32_t pos, uint32_t head, double *o
         bnt_kv_decode(b->kv.type, k, b->layer.k + at, c->head_dim);
         bnt_kv_decode(b->kv.type, v, b->layer.v + at, c->head_dim);
         double score = 0.0;
-        for (uint32_t i = 0; i < c->head_dim; i++)
+        for (uint32_t i = 0; i < c->head_dim; i++) {
             score += (double)q[i] * (double)k[i];
+        }
         const double e = exp(score / sqrt((double)c->head_dim));
         total += e;
-        for (uint32_t i = 0; i < c->head_dim; i++)
+        for (uint32_t i = 0; i < c->head_dim; i++) {
             out[i] += e * (double)v[i];
+        }
     }
-    for (uint32_t i = 0; i < c->head_dim; i++)
+    for (uint32_t i = 0; i < c->head_dim; i++) {
         out[i] /= total;
+    }
 }
 
 static const shape shapes[] = {
@@ -239,21 +244,24 @@ static void eight_bit_rows_keep_values_to_half_a_step(void **state)
     uint8_t data[68];
     bnt_rng rng;
     bnt_rng_seed(&rng, 5);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 50; i++) {
         row[i] = (float)bnt_rng_normal(&rng);
+    }
     bnt_kv_encode(BANTAM_KV_Q8, data, row, 50);
     bnt_kv_decode(BANTAM_KV_Q8, back, data, 50);
     for (int block = 0; block < 2; block++) {
         float max = 0.0f;
-        for (int i = 0; i < 32; i++)
+        for (int i = 0; i < 32; i++) {
             max = fmaxf(max, fabsf(row[32 * block + i]));
+        }
         for (int i = 32 * block; i < 32 * block + 32; i++) {
             /* Half a step, and the scale's own rounding to half precision. */
             assert_true(fabsf(row[i] - back[i]) <= max / 127.0f * 0.5f + max * 0x1p-11f);
         }
     }
-    for (int i = 50; i < 64; i++)
+    for (int i = 50; i < 64; i++) {
         assert_true(back[i] == 0.0f);
+    }
 }
 
 static void broken_values_stay_visible_in_the_cache(void **state)
@@ -273,12 +281,14 @@ static void broken_values_stay_visible_in_the_cache(void **state)
         assert_true(!isfinite(back[3]));
     }
     /* Subnormals and zeros are no reason for alarm. */
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         row[i] = i % 2 ? 0x1p-140f : 0.0f;
+    }
     bnt_kv_encode(BANTAM_KV_Q8, data, row, 32);
     bnt_kv_decode(BANTAM_KV_Q8, back, data, 32);
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         assert_true(back[i] == 0.0f);
+    }
 }
 
 int main(void)

@@ -179,8 +179,9 @@ static void ministral_8b_sees_everything_in_every_fourth_layer(void **state)
                  windows[i]);
         const bnt_config c = good_json(json);
         assert_int_equal(c.window_tokens, 32768);
-        for (uint32_t l = 0; l < 36; l++)
+        for (uint32_t l = 0; l < 36; l++) {
             assert_int_equal(c.windowed[l], l % 4 != 0);
+        }
         assert_string_equal(bnt_config_family(&c), "ministral");
     }
 }
@@ -192,15 +193,17 @@ static void any_other_mistral_has_its_window_in_every_layer(void **state)
         good_json("{\"architectures\":[\"MistralForCausalLM\"],"
                   "\"model_type\":\"mistral\",\"sliding_window\":512," SHAPE "}");
     assert_int_equal(c.window_tokens, 512);
-    for (uint32_t l = 0; l < 4; l++)
+    for (uint32_t l = 0; l < 4; l++) {
         assert_true(c.windowed[l]);
+    }
     assert_string_equal(bnt_config_family(&c), "mistral");
 
     const bnt_config none = good_json(
         "{\"architectures\":[\"MistralForCausalLM\"],\"sliding_window\":null," SHAPE "}");
     assert_int_equal(none.window_tokens, 0);
-    for (uint32_t l = 0; l < 4; l++)
+    for (uint32_t l = 0; l < 4; l++) {
         assert_false(none.windowed[l]);
+    }
 }
 
 static void layer_types_say_which_layers_a_window_holds_for(void **state)
@@ -459,11 +462,13 @@ static void window_patterns_come_as_lists_and_as_periods(void **state)
     assert_int_equal(a.window_tokens, 16);
     assert_memory_equal(a.windowed, flags, 4);
     const bnt_config b = good_gguf(&(tiny_spec){.pairs = period, .n_layers = 4});
-    for (uint32_t l = 0; l < 4; l++)
+    for (uint32_t l = 0; l < 4; l++) {
         assert_int_equal(b.windowed[l], l != 2);
+    }
     const bnt_config c = good_gguf(&(tiny_spec){.pairs = all, .n_layers = 4});
-    for (uint32_t l = 0; l < 4; l++)
+    for (uint32_t l = 0; l < 4; l++) {
         assert_true(c.windowed[l]);
+    }
     const bnt_config d = good_gguf(&(tiny_spec){.pairs = endless});
     assert_int_equal(d.window_tokens, 0);
     assert_false(d.windowed[0]);

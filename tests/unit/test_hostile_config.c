@@ -14,8 +14,9 @@ static void check_message(const bantam_error *err)
     const size_t size = strlen(err->message);
     assert_true(size > 0);
     assert_true(err->message[size - 1] != '.');
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
         assert_true((unsigned char)err->message[i] >= 0x20);
+    }
 }
 
 static bantam_status open_model(const char *path, bantam_error *err)
@@ -61,8 +62,9 @@ static void loads(const tiny_spec *spec)
     rig r;
     rig_open(&r, path, (rig_options){.context = 8, .batch = 4});
     rig_feed(&r, tokens, 3, 0, logits, false);
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 40; i++) {
         assert_true(isfinite(logits[i]));
+    }
     rig_close(&r);
     unlink(path);
 }
@@ -76,8 +78,9 @@ static void loads_pair(tiny_pair pair)
 /* The key as an integer that the model does not have, and as every other type. */
 static void refuse_types_and(const char *key, const uint32_t *values, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         refused_pair(tiny_u32(key, values[i]));
+    }
     refused_pair(tiny_i32(key, -1));
     refused_pair(tiny_u64(key, UINT64_MAX));
     refused_pair(tiny_u64(key, (uint64_t)1 << 32));
@@ -325,8 +328,9 @@ static void weights_that_are_no_numbers(void **state)
     const char *const path = tiny_path("poison.gguf");
     uint32_t tokens[70];
     float logits[40];
-    for (uint32_t i = 0; i < 70; i++)
+    for (uint32_t i = 0; i < 70; i++) {
         tokens[i] = i % 40;
+    }
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         for (size_t p = 0; p < sizeof poisons / sizeof poisons[0]; p++) {
             tiny_write(path, &(tiny_spec){.poisoned = names[n], .poison = poisons[p]});

@@ -29,10 +29,12 @@ static void bench_open(bench *b, uint32_t n_threads)
     assert_int_equal(bnt_pool_open(&b->pass.pool, n_threads, NULL), BANTAM_OK);
     bnt_rng rng;
     bnt_rng_seed(&rng, 7);
-    for (size_t i = 0; i < TOKENS * COLUMNS; i++)
+    for (size_t i = 0; i < TOKENS * COLUMNS; i++) {
         b->x[i] = (float)bnt_rng_normal(&rng);
-    for (size_t i = 0; i < ROWS * COLUMNS; i++)
+    }
+    for (size_t i = 0; i < ROWS * COLUMNS; i++) {
         b->rows[i] = (float)bnt_rng_normal(&rng);
+    }
 }
 
 static bnt_matrix store(bench *b, bnt_type_id id, size_t shift)
@@ -46,8 +48,9 @@ static bnt_matrix store(bench *b, bnt_type_id id, size_t shift)
     /* Where there is no encoder, any bytes below 0x40 make finite scales. */
     bnt_rng rng;
     bnt_rng_seed(&rng, id);
-    for (size_t i = 0; i < bytes; i++)
+    for (size_t i = 0; i < bytes; i++) {
         w_bytes[i] = (uint8_t)(bnt_rng_u64(&rng) & 0x3F);
+    }
     for (size_t r = 0; r < ROWS; r++) {
         uint8_t *const row = w_bytes + r * w.row_bytes;
         if (type->encode) type->encode(b->rows + r * COLUMNS, row, COLUMNS);

@@ -23,8 +23,9 @@ static void plain_frequencies_fall_from_one_by_equal_ratios(void **state)
     assert_int_equal(bnt_rope_frequencies(f, &plain, NULL, NULL), BANTAM_OK);
     assert_true(f[0] == 1.0);
     near(f[16], 0.01, 1e-12); /* half way: base^-1/2 */
-    for (int i = 1; i < 32; i++)
+    for (int i = 1; i < 32; i++) {
         near(f[i] / f[i - 1], pow(10000.0, -1.0 / 32.0), 1e-12);
+    }
 }
 
 static void linear_scaling_divides_every_frequency(void **state)
@@ -37,8 +38,9 @@ static void linear_scaling_divides_every_frequency(void **state)
     c.scale_factor = 4.0;
     assert_int_equal(bnt_rope_frequencies(f, &plain, NULL, NULL), BANTAM_OK);
     assert_int_equal(bnt_rope_frequencies(g, &c, NULL, NULL), BANTAM_OK);
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         near(g[i], f[i] / 4.0, 1e-15);
+    }
 }
 
 /* Divisors of Llama 3.2 1B, as its converted files have them. */
@@ -56,13 +58,15 @@ static void llama3_scaling_keeps_short_waves_and_slows_long_ones(void **state)
     c.high_freq_factor = 4.0;
     c.original_context_tokens = 8192;
     assert_int_equal(bnt_rope_frequencies(g, &c, NULL, NULL), BANTAM_OK);
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 15; i++) {
         near(f[i] / g[i], 1.0, 1e-12);
+    }
     near(f[15] / g[15], 1.651329, 1e-6);
     near(f[16] / g[16], 3.292262, 1e-6);
     near(f[17] / g[17], 9.666729, 1e-6);
-    for (int i = 18; i < 32; i++)
+    for (int i = 18; i < 32; i++) {
         near(f[i] / g[i], 32.0, 1e-12);
+    }
 }
 
 /* Waves are 2 pi 10^(i/8) long: pair 4 has 19.87, pairs 5 to 7 up to 47.12, pair 8 has 62.83.
@@ -124,12 +128,14 @@ static void divisors_of_a_file_replace_the_formula(void **state)
     double f[32];
     double g[32];
     bantam_error err = {0};
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         divisors[i] = 1.0f + (float)i;
+    }
     assert_int_equal(bnt_rope_frequencies(f, &plain, NULL, NULL), BANTAM_OK);
     assert_int_equal(bnt_rope_frequencies(g, &plain, divisors, NULL), BANTAM_OK);
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         near(g[i], f[i] / (1.0 + i), 1e-15);
+    }
 
     const float bad[] = {0.0f, -1.0f, NAN, INFINITY};
     for (size_t i = 0; i < 4; i++) {

@@ -5,7 +5,6 @@
 #include "session/state.h"
 #include "session_rig.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { CONTEXT = 120, HELD = 40 };
