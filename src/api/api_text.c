@@ -137,6 +137,7 @@ bantam_status bantam_render_chat(const bantam_tokenizer *tokenizer, bantam_text 
                                  char *text, size_t capacity, size_t *size, bantam_error *err)
 {
     json_t *variables = NULL;
+    bantam_error why;
     bnt_buf out;
 
     *size = 0;
@@ -147,9 +148,11 @@ bantam_status bantam_render_chat(const bantam_tokenizer *tokenizer, bantam_text 
                    : bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "the model has no chat template");
     }
     bnt_buf_init(&out, BNT_MAX_STRING);
-    bantam_status status = bnt_json_parse(&variables, json.data, json.size, err);
+    bantam_status status = bnt_json_parse(&variables, json.data, json.size, &why);
     if (status) {
-        status = bnt_fail_within(err, BANTAM_ERR_INVALID, "chat: ");
+        /* To a file this would be a fault of format, to this call it is one of its arguments. */
+        if (status == BANTAM_ERR_FORMAT) status = BANTAM_ERR_INVALID;
+        status = bnt_fail(err, status, "chat: %s", why.message);
         goto done;
     }
     if (!json_is_object(variables) || !json_is_array(json_object_get(variables, "messages"))) {

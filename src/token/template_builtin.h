@@ -76,7 +76,11 @@ bool bnt_tv_read_int(const bnt_tv_str *s, int64_t base, int64_t *out, bool *too_
 /* item and attr as Jinja's attribute= argument names them: "a.b", 0, "a.0.b". */
 bnt_tv bnt_tv_path(bnt_render *r, bnt_tv v, bnt_tv path);
 
-bnt_tv_fn bnt_str_upper_method, bnt_str_lower_method, bnt_str_title_method, bnt_str_capitalize_method, bnt_str_swapcase_method, bnt_str_center_method, bnt_str_ljust_method, bnt_str_rjust_method, bnt_str_zfill_method, bnt_str_isalpha_method, bnt_str_isdigit_method, bnt_str_isalnum_method, bnt_str_islower_method, bnt_str_isupper_method, bnt_str_isspace_method;
+bnt_tv_fn bnt_str_upper_method, bnt_str_lower_method, bnt_str_title_method,
+    bnt_str_capitalize_method, bnt_str_swapcase_method, bnt_str_center_method,
+    bnt_str_ljust_method, bnt_str_rjust_method, bnt_str_zfill_method, bnt_str_isalpha_method,
+    bnt_str_isdigit_method, bnt_str_isalnum_method, bnt_str_islower_method,
+    bnt_str_isupper_method, bnt_str_isspace_method;
 bnt_tv_fn bnt_filter_map, bnt_filter_select, bnt_filter_reject, bnt_filter_selectattr,
     bnt_filter_rejectattr, bnt_filter_sort, bnt_filter_dictsort, bnt_filter_unique,
     bnt_filter_min, bnt_filter_max, bnt_filter_sum, bnt_filter_join, bnt_filter_first,

@@ -1,5 +1,5 @@
-/* template_containers.c - methods of lists, tuples, dictionaries and of Jinja's own objects, and
- * the global functions.
+/* template_containers.c - methods of lists, tuples, dictionaries and of Jinja's own objects,
+ * and the global functions.
  *
  * Lists and dictionaries may be changed here as in plain Jinja, although the sandbox that
  * Hugging Face uses forbids it: a template that never changes one renders the same.
@@ -154,11 +154,16 @@ static bnt_tv list_clear(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
 }
 
 static const bnt_tv_builtin list_methods[] = {
-    {"append", list_append, "object", 1}, {"extend", list_extend, "iterable", 1},
-    {"insert", list_insert, "index object", 2}, {"pop", list_pop, "index", 0},
-    {"remove", list_remove, "value", 1}, {"index", list_index, "value", 1},
-    {"count", list_count, "value", 1}, {"reverse", list_reverse, "", 0},
-    {"copy", list_copy, "", 0}, {"clear", list_clear, "", 0},
+    {"append", list_append, "object", 1},
+    {"extend", list_extend, "iterable", 1},
+    {"insert", list_insert, "index object", 2},
+    {"pop", list_pop, "index", 0},
+    {"remove", list_remove, "value", 1},
+    {"index", list_index, "value", 1},
+    {"count", list_count, "value", 1},
+    {"reverse", list_reverse, "", 0},
+    {"copy", list_copy, "", 0},
+    {"clear", list_clear, "", 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -271,8 +276,8 @@ static bnt_tv fill_dict(bnt_render *r, bnt_tv dict, const bnt_tv_args *args, con
     bnt_tv_seq seq, pair;
 
     if (args->n_pos > 1) {
-        return bnt_tv_fail(r, BANTAM_ERR_INVALID, "%s takes at most 1 argument, found %zu", what,
-                           args->n_pos);
+        return bnt_tv_fail(r, BANTAM_ERR_INVALID, "%s takes at most 1 argument, found %zu",
+                           what, args->n_pos);
     }
     if (args->n_pos &&
         (args->pos[0].type == BNT_TV_DICT || args->pos[0].type == BNT_TV_NAMESPACE)) {
@@ -324,11 +329,11 @@ static bnt_tv dict_clear(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
 }
 
 static const bnt_tv_builtin dict_methods[] = {
-    {"keys", dict_keys, "", 0}, {"values", dict_values, "", 0}, {"items", dict_items, "", 0},
-    {"get", dict_get, "key default", 1}, {"pop", dict_pop, "key default", 1},
-    {"setdefault", dict_setdefault, "key default", 1}, {"update", dict_update, "*", 0},
-    {"copy", dict_copy, "", 0}, {"clear", dict_clear, "", 0},
-    {NULL, NULL, NULL, 0},
+    {"keys", dict_keys, "", 0},          {"values", dict_values, "", 0},
+    {"items", dict_items, "", 0},        {"get", dict_get, "key default", 1},
+    {"pop", dict_pop, "key default", 1}, {"setdefault", dict_setdefault, "key default", 1},
+    {"update", dict_update, "*", 0},     {"copy", dict_copy, "", 0},
+    {"clear", dict_clear, "", 0},        {NULL, NULL, NULL, 0},
 };
 
 /* ---- loops, cyclers, joiners ---- */
@@ -343,7 +348,8 @@ static bnt_tv loop_cycle(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
 static bnt_tv tuple_of(bnt_render *r, const bnt_tv_args *args)
 {
     const bnt_tv tuple = bnt_tv_new_list(r, BNT_TV_TUPLE, args->n_pos);
-    for (size_t i = 0; i < args->n_pos && !r->status; i++) bnt_tv_push(r, tuple, args->pos[i]);
+    for (size_t i = 0; i < args->n_pos && !r->status; i++)
+        bnt_tv_push(r, tuple, args->pos[i]);
     return tuple;
 }
 
@@ -441,13 +447,15 @@ static bnt_tv make_range(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
     int64_t start = 0, stop = 0, step = 1;
 
     (void)self;
-    if (!bnt_arg_int(r, a[0], "range: the argument", args->n_pos > 1 ? &start : &stop)) return self;
+    if (!bnt_arg_int(r, a[0], "range: the argument", args->n_pos > 1 ? &start : &stop))
+        return self;
     if (bnt_arg_given(a[1]) && !bnt_arg_int(r, a[1], "range: the end", &stop)) return self;
     if (bnt_arg_given(a[2]) && !bnt_arg_int(r, a[2], "range: the step", &step)) return self;
     if (!step) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "range: the step must not be zero");
 
     /* In unsigned numbers, where the distance of any two fits. */
-    const uint64_t span = step > 0 ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
+    const uint64_t span =
+        step > 0 ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
     const uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
     const bool empty = step > 0 ? start >= stop : start <= stop;
     const uint64_t n = empty ? 0 : (span - 1) / stride + 1;

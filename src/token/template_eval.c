@@ -19,68 +19,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-    MAX_MACRO_DEPTH = 64,
-    DEFAULT_STEPS = 1000000,
-    DEFAULT_BYTES = 16 << 20,
-    STACK_VALUES = 65536 /* of the machine; the parser's depth limit needs far less */
-};
-
-typedef struct slot {
-    uint32_t name;
-    bnt_tv value;
-} slot;
-
-typedef struct scope {
-    struct scope *outer; /* NULL: only the outermost names are beyond */
-    slot *slots;
-    uint32_t n, room;
-    bool kept; /* a macro refers to it, so that it must not be used again */
-} scope;
-
-struct bnt_tv_macro {
-    const bnt_func *func;
-    scope *scope; /* where it was defined */
-};
-
-/* What is as it was when a loop or macro began. */
-typedef struct place {
-    scope *scope;
-    struct loop *loop;
-    size_t n_stack;
-    uint32_t n_captures;
-} place;
-
-typedef struct loop {
-    bnt_tv_loop self; /* first: a loop value points here */
-    place outside;
-    scope *scope; /* of the iteration under way */
-    size_t next;  /* index of the item that comes next */
-    bnt_tv kept;  /* list of the items that the `if` of the loop chose */
-} loop;
-
-typedef struct frame {
-    size_t return_to;
-    place outside;
-} frame;
-
-typedef struct machine {
-    bnt_render r;
-    const bnt_template *t;
-    const json_t *variables;
-    bnt_buf *out;
-    size_t pc; /* of the instruction after the one under way */
-    bnt_tv *stack;
-    size_t n_stack, stack_room;
-    bnt_tv *names; /* outermost scope, by name number */
-    scope *scope;
-    loop *loop;
-    uint32_t n_captures;
-    frame frames[MAX_MACRO_DEPTH];
-    size_t n_frames;
-    size_t spread_pos, spread_named; /* arguments that the latest SCATTER laid out */
-} machine;
-
 /* ---- the stack ---- */
 
 static void push(machine *m, bnt_tv v)
@@ -289,7 +227,8 @@ static void op_unpack(machine *m, const bnt_instr *in)
                         wanted, seq.n);
         return;
     }
-    for (size_t i = wanted; i > 0 && !m->r.status; i--) push(m, bnt_tv_seq_at(&seq, i - 1));
+    for (size_t i = wanted; i > 0 && !m->r.status; i--)
+        push(m, bnt_tv_seq_at(&seq, i - 1));
 }
 
 static void op_list(machine *m, const bnt_instr *in)
@@ -496,7 +435,8 @@ static void op_macro(machine *m, const bnt_instr *in)
 
     if (!macro) return;
     *macro = (bnt_tv_macro){&m->t->funcs[in->a], m->scope};
-    for (scope *s = m->scope; s && !s->kept; s = s->outer) s->kept = true;
+    for (scope *s = m->scope; s && !s->kept; s = s->outer)
+        s->kept = true;
     push(m, (bnt_tv){.type = BNT_TV_MACRO, .u.macro = macro});
 }
 
@@ -519,7 +459,8 @@ static bool is_param(const machine *m, const bnt_func *f, const bnt_tv_str *name
     for (uint32_t i = 0; i < f->n_params; i++) {
         *id = m->t->params[f->params + i];
         const bnt_tv_str *const param = m->t->names[*id];
-        if (param->size == name->size && !memcmp(param->data, name->data, name->size)) return true;
+        if (param->size == name->size && !memcmp(param->data, name->data, name->size))
+            return true;
     }
     return false;
 }
@@ -650,7 +591,8 @@ static void op_gather(machine *m, const bnt_instr *in)
     const bnt_tv dict = bnt_tv_new_dict(r);
 
     if (r->status) return;
-    for (size_t i = 0; i < args.n_pos; i++) bnt_tv_push(r, list, args.pos[i]);
+    for (size_t i = 0; i < args.n_pos; i++)
+        bnt_tv_push(r, list, args.pos[i]);
     for (size_t i = 0; i < args.n_named; i++) {
         bnt_tv_set(r, dict, args.named[2 * i], args.named[2 * i + 1]);
     }
@@ -678,13 +620,15 @@ static void op_spread_named(machine *m, const bnt_instr *in)
 
     (void)in;
     if (v.type != BNT_TV_DICT) {
-        bnt_render_fail(&m->r, BANTAM_ERR_INVALID, "arguments behind ** must be a dict, found '%s'",
+        bnt_render_fail(&m->r, BANTAM_ERR_INVALID,
+                        "arguments behind ** must be a dict, found '%s'",
                         bnt_tv_type_name((bnt_tv_type)v.type));
         return;
     }
     const bnt_tv_entry *const entries = bnt_tv_entries(&m->r, v, &n);
     for (size_t i = 0; i < n && bnt_render_work(&m->r, 1); i++) {
-        if (entries[i].key.type != BNT_TV_STRING || bnt_tv_find(&m->r, *top(m), entries[i].key)) {
+        if (entries[i].key.type != BNT_TV_STRING ||
+            bnt_tv_find(&m->r, *top(m), entries[i].key)) {
             bnt_render_fail(&m->r, BANTAM_ERR_INVALID,
                             "an argument behind ** is given twice or has no name");
         }
@@ -700,10 +644,12 @@ static void op_scatter(machine *m, const bnt_instr *in)
 
     (void)in;
     if (m->spread_pos + m->spread_named > BNT_TV_MAX_ARGS) {
-        bnt_render_fail(&m->r, BANTAM_ERR_UNSUPPORTED, "more than %d arguments", BNT_TV_MAX_ARGS);
+        bnt_render_fail(&m->r, BANTAM_ERR_UNSUPPORTED, "more than %d arguments",
+                        BNT_TV_MAX_ARGS);
         return;
     }
-    for (size_t i = 0; i < m->spread_pos; i++) push(m, items[i]);
+    for (size_t i = 0; i < m->spread_pos; i++)
+        push(m, items[i]);
     for (size_t i = 0; i < m->spread_named; i++) {
         push(m, entries[i].key);
         push(m, entries[i].value);
@@ -732,7 +678,8 @@ static void op_call(machine *m, const bnt_instr *in)
         result = bnt_builtin_call(r, &bnt_functions[callee.id], result, &args);
         break;
     case BNT_TV_METHOD: {
-        const bnt_tv_builtin *const method = &bnt_methods_of((bnt_tv_type)callee.sub)[callee.id];
+        const bnt_tv_builtin *const method =
+            &bnt_methods_of((bnt_tv_type)callee.sub)[callee.id];
         callee.type = callee.sub;
         callee.sub = 0;
         result = bnt_builtin_call(r, method, callee, &args);
@@ -772,32 +719,56 @@ typedef void op_fn(machine *m, const bnt_instr *in);
 
 static void run(machine *m)
 {
-    static op_fn *const ops[BNT_N_OPS] = {
-        [BNT_OP_TEXT] = op_text,           [BNT_OP_PRINT] = op_print,
-        [BNT_OP_CONST] = op_const,         [BNT_OP_INT] = op_int,
-        [BNT_OP_NAME] = op_name,           [BNT_OP_UNDEFINED] = op_undefined,
-        [BNT_OP_LOAD] = op_load,           [BNT_OP_STORE] = op_store,
-        [BNT_OP_SET_ATTR] = op_set_attr,   [BNT_OP_UNPACK] = op_unpack,
-        [BNT_OP_LIST] = op_list,           [BNT_OP_TUPLE] = op_list,
-        [BNT_OP_TUPLE_1] = op_tuple_1,     [BNT_OP_PUSH] = op_push,
-        [BNT_OP_DICT] = op_dict,           [BNT_OP_SET] = op_set,
-        [BNT_OP_ATTR] = op_attr,           [BNT_OP_ITEM] = op_item,
-        [BNT_OP_SLICE] = op_slice,         [BNT_OP_BINARY] = op_binary,
-        [BNT_OP_NEG] = op_sign,            [BNT_OP_POS] = op_sign,
-        [BNT_OP_NOT] = op_not,             [BNT_OP_CHAIN] = op_chain,
-        [BNT_OP_JUMP] = op_jump,           [BNT_OP_JUMP_FALSE] = op_jump_if,
-        [BNT_OP_JUMP_TRUE] = op_jump_if,   [BNT_OP_AND] = op_and_or,
-        [BNT_OP_OR] = op_and_or,           [BNT_OP_CALL] = op_call,
-        [BNT_OP_GATHER] = op_gather,       [BNT_OP_SPREAD] = op_spread,
-        [BNT_OP_SPREAD_NAMED] = op_spread_named, [BNT_OP_SCATTER] = op_scatter,
-        [BNT_OP_FILTER] = op_filter,       [BNT_OP_TEST] = op_test,
-        [BNT_OP_FOR] = op_for,             [BNT_OP_NEXT] = op_next,
-        [BNT_OP_PICK_NEXT] = op_pick_next, [BNT_OP_PICK] = op_pick,
-        [BNT_OP_REWIND] = op_rewind,       [BNT_OP_END_FOR] = op_end_for,
-        [BNT_OP_SCOPE] = op_scope,         [BNT_OP_END_SCOPE] = op_end_scope,
-        [BNT_OP_CAPTURE] = op_capture,     [BNT_OP_END_CAPTURE] = op_end_capture,
-        [BNT_OP_MACRO] = op_macro,         [BNT_OP_GIVEN] = op_given,
-        [BNT_OP_PARAM] = op_param,         [BNT_OP_RETURN] = op_return};
+    static op_fn *const ops[BNT_N_OPS] = {[BNT_OP_TEXT] = op_text,
+                                          [BNT_OP_PRINT] = op_print,
+                                          [BNT_OP_CONST] = op_const,
+                                          [BNT_OP_INT] = op_int,
+                                          [BNT_OP_NAME] = op_name,
+                                          [BNT_OP_UNDEFINED] = op_undefined,
+                                          [BNT_OP_LOAD] = op_load,
+                                          [BNT_OP_STORE] = op_store,
+                                          [BNT_OP_SET_ATTR] = op_set_attr,
+                                          [BNT_OP_UNPACK] = op_unpack,
+                                          [BNT_OP_LIST] = op_list,
+                                          [BNT_OP_TUPLE] = op_list,
+                                          [BNT_OP_TUPLE_1] = op_tuple_1,
+                                          [BNT_OP_PUSH] = op_push,
+                                          [BNT_OP_DICT] = op_dict,
+                                          [BNT_OP_SET] = op_set,
+                                          [BNT_OP_ATTR] = op_attr,
+                                          [BNT_OP_ITEM] = op_item,
+                                          [BNT_OP_SLICE] = op_slice,
+                                          [BNT_OP_BINARY] = op_binary,
+                                          [BNT_OP_NEG] = op_sign,
+                                          [BNT_OP_POS] = op_sign,
+                                          [BNT_OP_NOT] = op_not,
+                                          [BNT_OP_CHAIN] = op_chain,
+                                          [BNT_OP_JUMP] = op_jump,
+                                          [BNT_OP_JUMP_FALSE] = op_jump_if,
+                                          [BNT_OP_JUMP_TRUE] = op_jump_if,
+                                          [BNT_OP_AND] = op_and_or,
+                                          [BNT_OP_OR] = op_and_or,
+                                          [BNT_OP_CALL] = op_call,
+                                          [BNT_OP_GATHER] = op_gather,
+                                          [BNT_OP_SPREAD] = op_spread,
+                                          [BNT_OP_SPREAD_NAMED] = op_spread_named,
+                                          [BNT_OP_SCATTER] = op_scatter,
+                                          [BNT_OP_FILTER] = op_filter,
+                                          [BNT_OP_TEST] = op_test,
+                                          [BNT_OP_FOR] = op_for,
+                                          [BNT_OP_NEXT] = op_next,
+                                          [BNT_OP_PICK_NEXT] = op_pick_next,
+                                          [BNT_OP_PICK] = op_pick,
+                                          [BNT_OP_REWIND] = op_rewind,
+                                          [BNT_OP_END_FOR] = op_end_for,
+                                          [BNT_OP_SCOPE] = op_scope,
+                                          [BNT_OP_END_SCOPE] = op_end_scope,
+                                          [BNT_OP_CAPTURE] = op_capture,
+                                          [BNT_OP_END_CAPTURE] = op_end_capture,
+                                          [BNT_OP_MACRO] = op_macro,
+                                          [BNT_OP_GIVEN] = op_given,
+                                          [BNT_OP_PARAM] = op_param,
+                                          [BNT_OP_RETURN] = op_return};
 
     while (m->pc < m->t->n_code) {
         const bnt_instr *const in = &m->t->code[m->pc++];

@@ -219,7 +219,8 @@ static void parse_argument(bnt_parser *p, bnt_instr *n)
         bnt_parse_next(p);
         if (!spread) n->n_named++;
     } else if (n->n_named || spread) {
-        bnt_parse_fail(p, BANTAM_ERR_FORMAT, "a positional argument after a named one or after *");
+        bnt_parse_fail(p, BANTAM_ERR_FORMAT,
+                       "a positional argument after a named one or after *");
     } else {
         n->n_pos++;
     }
@@ -293,7 +294,8 @@ static void parse_subscript(bnt_parser *p)
     parse_bound(p);
     if (!bnt_parse_accept(p, BNT_LEX_COLON)) {
         if (bnt_parse_type(p) == BNT_LEX_COMMA) {
-            bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "subscripts with commas are not supported");
+            bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED,
+                           "subscripts with commas are not supported");
         }
         bnt_emit(p, BNT_OP_ITEM, 0);
     } else {
@@ -327,12 +329,13 @@ static ptrdiff_t parse_builtin_name(bnt_parser *p, const bnt_tv_builtin *table,
     const bantam_text name = {p->lexer.token.data, p->lexer.token.size};
 
     if (bnt_parse_type(p) != BNT_LEX_NAME) {
-        bnt_parse_unexpected(p, kind);
+        bnt_parse_unexpected(p, "the name of a filter or test");
         return -1;
     }
     const bnt_tv_builtin *const b = bnt_builtin_find(table, name);
     if (!b) {
-        bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "unknown %s '%.*s'", kind, BNT_TEXT_ARG(name));
+        bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "unknown %s '%.*s'", kind,
+                       BNT_TEXT_ARG(name));
         return -1;
     }
     bnt_parse_next(p);
@@ -351,7 +354,8 @@ void bnt_parse_filter(bnt_parser *p)
 
 void bnt_parse_filters(bnt_parser *p)
 {
-    while (bnt_parse_accept(p, BNT_LEX_PIPE)) bnt_parse_filter(p);
+    while (bnt_parse_accept(p, BNT_LEX_PIPE))
+        bnt_parse_filter(p);
 }
 
 /* Whether an argument without parentheses follows the name of a test. */
@@ -475,7 +479,8 @@ static void parse_math(bnt_parser *p)
     parse_unary(p);
     while (!p->status) {
         const int level = binary_level(bnt_parse_type(p), &op);
-        while (n > 0 && levels[n - 1] >= level) bnt_emit(p, BNT_OP_BINARY, waiting[--n]);
+        while (n > 0 && levels[n - 1] >= level)
+            bnt_emit(p, BNT_OP_BINARY, waiting[--n]);
         if (!level) break;
         waiting[n] = op;
         levels[n++] = level;
@@ -547,11 +552,13 @@ static void parse_not(bnt_parser *p)
         }
     }
     parse_compare(p);
-    for (; n > 0; n--) bnt_emit(p, BNT_OP_NOT, 0);
+    for (; n > 0; n--)
+        bnt_emit(p, BNT_OP_NOT, 0);
 }
 
 /* `and` and `or` leave the value that decides. Jumps of one chain lead to its end. */
-static void parse_logic(bnt_parser *p, const char *word, bnt_op op, void (*operand)(bnt_parser *))
+static void parse_logic(bnt_parser *p, const char *word, bnt_op op,
+                        void (*operand)(bnt_parser *))
 {
     size_t jumps = SIZE_MAX;
 

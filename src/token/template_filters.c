@@ -82,8 +82,8 @@ FILTER(title)
     uint32_t code;
     for (size_t at = 0, n; at <= t.size && !r->status; at += n) {
         n = at < t.size ? bnt_utf8_decode(t.data + at, t.size - at, &code) : 1;
-        const bool between =
-            at == t.size || bnt_char_is_space(code) || (code && code < 0x80 && strchr("-({[<", (int)code));
+        const bool between = at == t.size || bnt_char_is_space(code) ||
+                             (code && code < 0x80 && strchr("-({[<", (int)code));
         if (!between) continue;
         put_title_word(r, t.data + begin, at - begin);
         if (at < t.size) bnt_buf_put(&r->text, t.data + at, n);
@@ -145,7 +145,8 @@ FILTER(indent)
     if (!bnt_arg_str(r, self, "indent: the value", &unused)) return self;
     bnt_tv pad = a[0];
     if (pad.type != BNT_TV_STRING) {
-        if (bnt_arg_given(pad) && !bnt_arg_int(r, pad, "indent: the width", &width)) return self;
+        if (bnt_arg_given(pad) && !bnt_arg_int(r, pad, "indent: the width", &width))
+            return self;
         pad = bnt_tv_binary(r, BNT_TV_MUL, bnt_tv_literal(r, " "), bnt_tv_int(width));
     }
     const bnt_tv lines = bnt_str_lines(r, self, false);
@@ -186,7 +187,8 @@ FILTER(truncate)
         !bnt_arg_int(r, a[3], "truncate: leeway", &leeway)) {
         return self;
     }
-    const int64_t n = (int64_t)bnt_tv_chars(r, self.u.s), tail = (int64_t)bnt_tv_chars(r, end.u.s);
+    const int64_t n = (int64_t)bnt_tv_chars(r, self.u.s),
+                  tail = (int64_t)bnt_tv_chars(r, end.u.s);
     if (length < tail || leeway < 0) {
         return bnt_tv_fail(r, BANTAM_ERR_INVALID, "truncate: length and leeway are too small");
     }
@@ -195,7 +197,8 @@ FILTER(truncate)
     if (r->status) return self;
     if (!bnt_arg_given(a[1]) || !bnt_tv_truth(a[1])) { /* back to the last space */
         size_t size = cut.u.s->size;
-        while (size > 0 && cut.u.s->data[size - 1] != ' ') size--;
+        while (size > 0 && cut.u.s->data[size - 1] != ' ')
+            size--;
         if (size) cut = bnt_tv_borrow(r, cut.u.s->data, size - 1);
     }
     return bnt_tv_binary(r, BNT_TV_CONCAT, cut, end);
@@ -213,7 +216,8 @@ FILTER(wordcount)
     uint32_t code;
     for (size_t at = 0, size; at < t.size && bnt_render_work(r, at % 64 == 0); at += size) {
         size = bnt_utf8_decode(t.data + at, t.size - at, &code);
-        const bool word = code != BNT_UTF8_BAD && (code == '_' || bnt_char_is(r, code, BNT_CHAR_ALNUM));
+        const bool word =
+            code != BNT_UTF8_BAD && (code == '_' || bnt_char_is(r, code, BNT_CHAR_ALNUM));
         n += word && !inside;
         inside = word;
     }
@@ -264,9 +268,10 @@ FILTER(format)
         return bnt_tv_fail(r, BANTAM_ERR_INVALID,
                            "format takes positional or named arguments, not both");
     }
-    bnt_tv values = args->n_named ? bnt_tv_new_dict(r)
-                                  : bnt_tv_new_list(r, BNT_TV_TUPLE, args->n_pos);
-    for (size_t i = 0; i < args->n_pos && !r->status; i++) bnt_tv_push(r, values, args->pos[i]);
+    bnt_tv values =
+        args->n_named ? bnt_tv_new_dict(r) : bnt_tv_new_list(r, BNT_TV_TUPLE, args->n_pos);
+    for (size_t i = 0; i < args->n_pos && !r->status; i++)
+        bnt_tv_push(r, values, args->pos[i]);
     for (size_t i = 0; i < args->n_named && !r->status; i++) {
         bnt_tv_set(r, values, args->named[2 * i], args->named[2 * i + 1]);
     }
@@ -283,7 +288,8 @@ static bool separators(bnt_render *r, bnt_tv v, bnt_tv_json *how)
 
     if (!bnt_tv_seq_of(r, v, &seq)) return false;
     if (seq.n != 2) {
-        bnt_tv_fail(r, BANTAM_ERR_INVALID, "tojson: separators must be 2 strings, found %zu", seq.n);
+        bnt_tv_fail(r, BANTAM_ERR_INVALID, "tojson: separators must be 2 strings, found %zu",
+                    seq.n);
         return false;
     }
     if (!bnt_arg_str(r, bnt_tv_seq_at(&seq, 0), "tojson: a separator", &item)) return false;
@@ -312,7 +318,8 @@ FILTER(tojson)
         how.indented = true;
         how.indent = bnt_tv_text(pad);
     }
-    if (bnt_arg_given(a[2]) && a[2].type != BNT_TV_NONE && !separators(r, a[2], &how)) return self;
+    if (bnt_arg_given(a[2]) && a[2].type != BNT_TV_NONE && !separators(r, a[2], &how))
+        return self;
     bnt_tv_put_json(r, self, &how);
     return bnt_text_end(r, mark);
 }
@@ -342,7 +349,8 @@ static bool read_float(bnt_render *r, bnt_tv s, double *out)
     size_t n = 0;
     for (size_t i = 0; i < t.size; i++) {
         const bool inside = i > 0 && i + 1 < t.size && t.data[i - 1] >= '0' &&
-                            t.data[i - 1] <= '9' && t.data[i + 1] >= '0' && t.data[i + 1] <= '9';
+                            t.data[i - 1] <= '9' && t.data[i + 1] >= '0' &&
+                            t.data[i + 1] <= '9';
         if (t.data[i] == '_' && inside) continue;
         if (n == sizeof digits) return false;
         digits[n++] = t.data[i];
@@ -420,13 +428,16 @@ FILTER(round)
     const bool floored = bnt_arg_given(a[1]) && bnt_tv_says(a[1], "floor");
 
     (void)args;
-    if (bnt_arg_given(a[0]) && !bnt_arg_int(r, a[0], "round: the precision", &precision)) return self;
+    if (bnt_arg_given(a[0]) && !bnt_arg_int(r, a[0], "round: the precision", &precision))
+        return self;
     if (bnt_arg_given(a[1]) && !ceiling && !floored && !bnt_tv_says(a[1], "common")) {
-        return bnt_tv_fail(r, BANTAM_ERR_INVALID, "round: method must be common, ceil or floor");
+        return bnt_tv_fail(r, BANTAM_ERR_INVALID,
+                           "round: method must be common, ceil or floor");
     }
     if (!bnt_tv_is_number(self)) return bnt_tv_sign(r, self, false);
     if (precision < 0 || precision > 300) {
-        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "round: the precision must be from 0 to 300");
+        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED,
+                           "round: the precision must be from 0 to 300");
     }
     if (ceiling || floored) {
         const double scale = pow(10.0, (double)precision), f = bnt_tv_number(self) * scale;

@@ -62,11 +62,13 @@ static bool number_text(bnt_render *r, const field *f, bnt_tv v, char text[NUMBE
 static void put_fill(bnt_render *r, const field *f, int64_t n)
 {
     if (n > 0 && bnt_render_work(r, (uint64_t)n / 16)) {
-        for (int64_t i = 0; i < n; i++) bnt_buf_puts(&r->text, f->fill);
+        for (int64_t i = 0; i < n; i++)
+            bnt_buf_puts(&r->text, f->fill);
     }
 }
 
-static void put_aligned(bnt_render *r, const field *f, const char *sign, bnt_tv body, char align)
+static void put_aligned(bnt_render *r, const field *f, const char *sign, bnt_tv body,
+                        char align)
 {
     const int64_t n = (int64_t)bnt_tv_chars(r, body.u.s) + (int64_t)strlen(sign);
     const int64_t gap = f->width > n ? f->width - n : 0;
@@ -104,9 +106,9 @@ static void put_text(bnt_render *r, const field *f, bnt_tv v, bool repr, char al
     const bnt_tv all = bnt_text_end(r, mark);
     if (r->status) return;
     const size_t n = bnt_tv_chars(r, all.u.s);
-    const size_t kept = f->precision >= 0 && (size_t)f->precision < n ? (size_t)f->precision : n;
-    const bnt_tv body =
-        bnt_tv_borrow(r, all.u.s->data, bnt_tv_char_offset(r, all.u.s, kept));
+    const size_t kept =
+        f->precision >= 0 && (size_t)f->precision < n ? (size_t)f->precision : n;
+    const bnt_tv body = bnt_tv_borrow(r, all.u.s->data, bnt_tv_char_offset(r, all.u.s, kept));
     if (!r->status) put_aligned(r, f, "", body, align);
 }
 
@@ -153,7 +155,8 @@ static bool parse_flags(bnt_render *r, percent *p, field *f)
         p->at++;
         if (!read_small(r, &p->at, p->end, MAX_PRECISION, &f->precision)) return false;
     }
-    while (p->at < p->end && *p->at && strchr("hlL", *p->at)) p->at++;
+    while (p->at < p->end && *p->at && strchr("hlL", *p->at))
+        p->at++;
     return true;
 }
 
@@ -192,8 +195,8 @@ static void put_conversion(bnt_render *r, field *f, bnt_tv v)
     if (!f->type || (!whole && !strchr("efg", f->type))) {
         bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "a conversion of this format is not supported");
     } else if (!bnt_tv_is_number(v) || (whole && f->type != 'd' && !bnt_tv_is_integral(v))) {
-        bnt_tv_fail(r, BANTAM_ERR_INVALID, "%%%c format: a number is required, found '%s'", f->type,
-                    bnt_tv_type_name(v.type));
+        bnt_tv_fail(r, BANTAM_ERR_INVALID, "%%%c format: a number is required, found '%s'",
+                    f->type, bnt_tv_type_name(v.type));
     } else {
         if (whole && v.type == BNT_TV_FLOAT) {
             if (!(fabs(v.u.f) < 0x1p63)) {
@@ -395,7 +398,8 @@ bnt_tv bnt_str_format(bnt_render *r, bnt_tv format, const bnt_tv_args *args)
 
     while (p < end && bnt_render_work(r, 1)) {
         size_t n = 0;
-        while (p + n < end && p[n] != '{' && p[n] != '}') n++;
+        while (p + n < end && p[n] != '{' && p[n] != '}')
+            n++;
         bnt_buf_put(&r->text, p, n);
         p += n;
         if (p == end) break;
@@ -582,7 +586,9 @@ bool bnt_tv_read_int(const bnt_tv_str *s, int64_t base, int64_t *out, bool *too_
             continue;
         }
         const char c = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
-        const int64_t value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
+        const int64_t value = c >= '0' && c <= '9'   ? c - '0'
+                              : c >= 'a' && c <= 'z' ? c - 'a' + 10
+                                                     : 99;
         if (value >= base) return false;
         digit = true;
         if (*too_large || n > (limit - (uint64_t)value) / (uint64_t)base) {

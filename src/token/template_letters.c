@@ -23,7 +23,26 @@ static void put_upper(bnt_render *r, uint32_t code, bool initial)
     }
 }
 
-typedef enum case_mode { CASE_UPPER, CASE_LOWER, CASE_TITLE, CASE_CAPITAL, CASE_SWAP } case_mode;
+/* Whether the character of n bytes at `at` ends a word. Sigma has a second lower case there. */
+static bool ends_word(bnt_render *r, bantam_text t, size_t at, size_t n)
+{
+    uint32_t code;
+
+    if (!at) return false;
+    bnt_char_last(t.data, at, &code);
+    if (code == BNT_UTF8_BAD || !bnt_char_is(r, code, BNT_CHAR_ALPHA)) return false;
+    if (at + n == t.size) return true;
+    bnt_utf8_decode(t.data + at + n, t.size - at - n, &code);
+    return code == BNT_UTF8_BAD || !bnt_char_is(r, code, BNT_CHAR_ALPHA);
+}
+
+typedef enum case_mode {
+    CASE_UPPER,
+    CASE_LOWER,
+    CASE_TITLE,
+    CASE_CAPITAL,
+    CASE_SWAP
+} case_mode;
 
 static bnt_tv change_case(bnt_render *r, bnt_tv s, case_mode mode)
 {
@@ -41,12 +60,15 @@ static bnt_tv change_case(bnt_render *r, bnt_tv s, case_mode mode)
         bool upper = mode == CASE_UPPER || !inside;
         if (mode == CASE_LOWER) upper = false;
         if (mode == CASE_SWAP) upper = bnt_char_is(r, code, BNT_CHAR_LOWER);
-        if (upper) {
+        if (!upper && code == 0x3A3 && ends_word(r, t, at, n)) {
+            put_code(r, 0x3C2);
+        } else if (upper) {
             put_upper(r, code, mode == CASE_TITLE || mode == CASE_CAPITAL);
         } else {
             put_code(r, bnt_char_lower(r, code));
         }
-        inside = mode == CASE_CAPITAL || (mode == CASE_TITLE && bnt_char_is(r, code, BNT_CHAR_ALPHA));
+        inside = mode == CASE_CAPITAL ||
+                 (mode == CASE_TITLE && bnt_char_is(r, code, BNT_CHAR_ALPHA));
     }
     return bnt_text_end(r, mark);
 }
@@ -61,21 +83,24 @@ bnt_tv bnt_str_capitalize(bnt_render *r, bnt_tv s)
     return change_case(r, s, CASE_CAPITAL);
 }
 
-bnt_tv bnt_str_upper_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_upper_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return change_case(r, self, CASE_UPPER);
 }
 
-bnt_tv bnt_str_lower_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_lower_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return change_case(r, self, CASE_LOWER);
 }
 
-bnt_tv bnt_str_title_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_title_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
@@ -83,14 +108,15 @@ bnt_tv bnt_str_title_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const b
 }
 
 bnt_tv bnt_str_capitalize_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
-                             const bnt_tv_args *args)
+                                 const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return change_case(r, self, CASE_CAPITAL);
 }
 
-bnt_tv bnt_str_swapcase_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_swapcase_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                               const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
@@ -130,35 +156,41 @@ static bnt_tv justify(bnt_render *r, bnt_tv self, const bnt_tv *a, int align)
     return bnt_str_center(r, self, width, a[1], align);
 }
 
-bnt_tv bnt_str_center_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_center_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                             const bnt_tv_args *args)
 {
     (void)args;
     return justify(r, self, a, 0);
 }
 
-bnt_tv bnt_str_ljust_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_ljust_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     (void)args;
     return justify(r, self, a, -1);
 }
 
-bnt_tv bnt_str_rjust_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_rjust_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     (void)args;
     return justify(r, self, a, 1);
 }
 
-bnt_tv bnt_str_zfill_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_zfill_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                            const bnt_tv_args *args)
 {
     const bantam_text s = bnt_tv_text(self);
-    const size_t sign = s.size && (s.data[0] == '-' || s.data[0] == '+'), mark = bnt_text_begin(r);
+    const size_t sign = s.size && (s.data[0] == '-' || s.data[0] == '+'),
+                 mark = bnt_text_begin(r);
     int64_t width;
 
     (void)args;
     if (!bnt_arg_int(r, a[0], "zfill: the width", &width)) return self;
     const bnt_tv digits = bnt_tv_borrow(r, s.data + sign, s.size - sign);
     if (r->status) return self;
-    const bnt_tv padded = bnt_str_center(r, digits, width - (int64_t)sign, bnt_tv_literal(r, "0"), 1);
+    const bnt_tv padded =
+        bnt_str_center(r, digits, width - (int64_t)sign, bnt_tv_literal(r, "0"), 1);
     if (r->status || !sign) return padded;
     bnt_buf_putc(&r->text, s.data[0]);
     bnt_tv_put_str(r, padded);
@@ -199,42 +231,48 @@ static bnt_tv has_case(bnt_render *r, bnt_tv s, bnt_char_class wanted)
     return bnt_tv_bool(some);
 }
 
-bnt_tv bnt_str_isalpha_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_isalpha_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return all_are(r, self, BNT_CHAR_ALPHA);
 }
 
-bnt_tv bnt_str_isdigit_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_isdigit_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return all_are(r, self, BNT_CHAR_DIGIT);
 }
 
-bnt_tv bnt_str_isalnum_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_isalnum_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return all_are(r, self, BNT_CHAR_ALNUM);
 }
 
-bnt_tv bnt_str_islower_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_islower_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return has_case(r, self, BNT_CHAR_LOWER);
 }
 
-bnt_tv bnt_str_isupper_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_isupper_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;
     return has_case(r, self, BNT_CHAR_UPPER);
 }
 
-bnt_tv bnt_str_isspace_method(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
+bnt_tv bnt_str_isspace_method(bnt_render *r, bnt_tv self, const bnt_tv *a,
+                              const bnt_tv_args *args)
 {
     (void)a;
     (void)args;

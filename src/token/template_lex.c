@@ -15,8 +15,8 @@
 static void fail(bnt_lexer *lexer, const char *what)
 {
     if (!lexer->status) {
-        lexer->status = bnt_fail(lexer->err, BANTAM_ERR_FORMAT, "line %" PRIu32 ": %s",
-                                 lexer->line, what);
+        lexer->status =
+            bnt_fail(lexer->err, BANTAM_ERR_FORMAT, "line %" PRIu32 ": %s", lexer->line, what);
     }
     lexer->at = lexer->end;
 }
@@ -93,7 +93,8 @@ static const char *text_end(const bnt_lexer *lexer, const char *text, const char
         return end;
     }
     if (sign == '+' || tag[1] == '{') return tag;
-    while (end > text && end[-1] != '\n') end--;
+    while (end > text && end[-1] != '\n')
+        end--;
     if (end == text && text > lexer->start && text[-1] != '\n') return tag;
     return skip_space(end, tag) == tag ? end : tag;
 }
@@ -214,7 +215,8 @@ static bool is_word(char c)
 /* Behind digits with single underscores between them; p where there is none. */
 static const char *skip_digits(const char *p, const char *end)
 {
-    while (p < end && (is_digit(*p) || (*p == '_' && p + 1 < end && is_digit(p[1])))) p++;
+    while (p < end && (is_digit(*p) || (*p == '_' && p + 1 < end && is_digit(p[1]))))
+        p++;
     return p;
 }
 
@@ -226,7 +228,8 @@ static void read_number(bnt_lexer *lexer)
 
     if (*start == '0' && p == start + 1 && p < end && strchr("xXoObB", *p) && *p) {
         p++;
-        while (p < end && is_word(*p)) p++;
+        while (p < end && is_word(*p))
+            p++;
         set_token(lexer, BNT_LEX_INTEGER, p);
         return;
     }
@@ -270,7 +273,8 @@ static void read_operator(bnt_lexer *lexer)
     const size_t n = sizeof operators / sizeof *operators;
     size_t i = 0;
 
-    while (i < n && !looking_at(lexer->at, lexer->end, operators[i])) i++;
+    while (i < n && !looking_at(lexer->at, lexer->end, operators[i]))
+        i++;
     if (i == n) {
         fail(lexer, "a character that does not belong in a tag");
         return;
@@ -311,7 +315,8 @@ static void next_inside(bnt_lexer *lexer)
         read_number(lexer);
     } else if (is_word(*lexer->at)) {
         const char *p = lexer->at;
-        while (p < lexer->end && is_word(*p)) p++;
+        while (p < lexer->end && is_word(*p))
+            p++;
         set_token(lexer, BNT_LEX_NAME, p);
     } else if (*lexer->at == '\'' || *lexer->at == '"') {
         read_string(lexer);
@@ -352,7 +357,7 @@ static bool read_code(const char **p, const char *end, int most, uint32_t base, 
     *out = 0;
     for (; n < most && *p < end; n++, (*p)++) {
         const char c = (char)(**p | 0x20);
-        const uint32_t digit = is_digit(**p) ? (uint32_t)(**p - '0')
+        const uint32_t digit = is_digit(**p)          ? (uint32_t)(**p - '0')
                                : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
                                                       : 99;
         if (digit >= base) break;

@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-static const char *const op_names[] = {"+", "-",  "*", "/",  "//", "%",  "**", "~",
+static const char *const op_names[] = {"+",  "-",  "*", "/",  "//", "%",  "**", "~",
                                        "==", "!=", "<", "<=", ">",  ">=", "in", "not in"};
 
 static bnt_tv overflow(bnt_render *r)
@@ -29,9 +29,8 @@ static bnt_tv bad_operands(bnt_render *r, bnt_tv_op op, bnt_tv a, bnt_tv b)
 {
     if (a.type == BNT_TV_UNDEFINED) return bnt_tv_use_undefined(r, a);
     if (b.type == BNT_TV_UNDEFINED) return bnt_tv_use_undefined(r, b);
-    return bnt_tv_fail(r, BANTAM_ERR_INVALID,
-                       "unsupported operand types for %s: '%s' and '%s'", op_names[op],
-                       bnt_tv_type_name(a.type), bnt_tv_type_name(b.type));
+    return bnt_tv_fail(r, BANTAM_ERR_INVALID, "unsupported operand types for %s: '%s' and '%s'",
+                       op_names[op], bnt_tv_type_name(a.type), bnt_tv_type_name(b.type));
 }
 
 /* ---- whole numbers ---- */
@@ -198,7 +197,8 @@ static bnt_tv concat_lists(bnt_render *r, bnt_tv a, bnt_tv b)
     if (r->status || !bnt_render_work(r, nb / 16)) return out;
 
     *out.u.l = (bnt_tv_list){.items = (bnt_tv *)(uintptr_t)x, .n = na, .tail = a.u.l->tail};
-    for (size_t i = 0; i < nb && !r->status; i++) bnt_tv_push(r, out, y[i]);
+    for (size_t i = 0; i < nb && !r->status; i++)
+        bnt_tv_push(r, out, y[i]);
     return out;
 }
 
@@ -222,7 +222,8 @@ static bnt_tv repeat(bnt_render *r, bnt_tv v, int64_t times)
     const bnt_tv *const items = bnt_tv_items(r, v, &count);
     const bnt_tv out = bnt_tv_new_list(r, (bnt_tv_type)v.type, 0);
     for (uint64_t k = 0; count && k < n && bnt_render_work(r, 1); k++) {
-        for (size_t i = 0; i < count && !r->status; i++) bnt_tv_push(r, out, items[i]);
+        for (size_t i = 0; i < count && !r->status; i++)
+            bnt_tv_push(r, out, items[i]);
     }
     return out;
 }
@@ -318,8 +319,8 @@ bnt_tv bnt_tv_sign(bnt_render *r, bnt_tv v, bool negative)
 
 static bool loop_attr(bnt_tv_loop *loop, bantam_text name, bnt_tv *out)
 {
-    static const char *const names[] = {"index",  "index0", "revindex",  "revindex0",
-                                        "first",  "last",   "length",    "depth",
+    static const char *const names[] = {"index",  "index0",   "revindex", "revindex0",
+                                        "first",  "last",     "length",   "depth",
                                         "depth0", "previtem", "nextitem"};
     const size_t at = loop->at, n = loop->seq.n;
     size_t which = 0;
@@ -328,9 +329,15 @@ static bool loop_attr(bnt_tv_loop *loop, bantam_text name, bnt_tv *out)
            (strlen(names[which]) != name.size || memcmp(names[which], name.data, name.size))) {
         which++;
     }
-    const int64_t numbers[] = {(int64_t)at + 1,    (int64_t)at, (int64_t)(n - at),
-                               (int64_t)(n - at) - 1, at == 0,   at + 1 == n,
-                               (int64_t)n,         1,           0};
+    const int64_t numbers[] = {(int64_t)at + 1,
+                               (int64_t)at,
+                               (int64_t)(n - at),
+                               (int64_t)(n - at) - 1,
+                               at == 0,
+                               at + 1 == n,
+                               (int64_t)n,
+                               1,
+                               0};
     if (which == 4 || which == 5) {
         *out = bnt_tv_bool(numbers[which] != 0);
     } else if (which < 9) {
@@ -496,7 +503,8 @@ static bnt_tv slice_string(bnt_render *r, bnt_tv v, int64_t from, int64_t step, 
     return bnt_text_end(r, mark);
 }
 
-/* Members of a range fit in 64 bits; its end, which is only printed, wraps where it does not. */
+/* Members of a range fit in 64 bits; its end, which is only printed, wraps where it does not.
+ */
 static bnt_tv slice_range(bnt_render *r, bnt_tv v, int64_t from, int64_t to, int64_t step,
                           size_t count)
 {

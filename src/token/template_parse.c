@@ -6,10 +6,6 @@
  */
 #include "token/template_parse.h"
 
-#include "base/limits.h"
-#include "base/mem.h"
-#include "base/utf8.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,105 +99,6 @@ bool bnt_parse_enter(bnt_parser *p)
     return true;
 }
 
-/* ---- code ---- */
-
-/* Room for one more in a growing array; false after a failure. */
-static bool grow(bnt_parser *p, void **array, size_t n, size_t *room, size_t size)
-{
-    if (p->status) return false;
-    if (n < *room) return true;
-    const size_t wanted = *room ? 2 * *room : 32;
-    void *const bigger = wanted <= INT32_MAX ? bnt_realloc(*array, wanted, size) : NULL;
-    if (!bigger) {
-        bnt_parse_fail(p, BANTAM_ERR_NOMEM, "out of memory");
-        return false;
-    }
-    *array = bigger;
-    *room = wanted;
-    return true;
-}
-
-size_t bnt_emit(bnt_parser *p, bnt_op op, size_t a)
-{
-    bnt_template *const t = p->t;
-    void *code = t->code;
-    const bool ok = grow(p, &code, t->n_code, &t->code_room, sizeof *t->code);
-
-    t->code = code;
-    if (!ok) return 0;
-    t->code[t->n_code] =
-        (bnt_instr){.op = (uint8_t)op, .a = (int32_t)a, .line = p->lexer.token.line};
-    return t->n_code++;
-}
-
-void bnt_patch(bnt_parser *p, size_t index)
-{
-    if (p->status) return;
-    p->t->code[index].a = (int32_t)(p->t->n_code - index);
-    p->target = p->t->n_code;
-}
-
-void bnt_emit_jump(bnt_parser *p, bnt_op op, size_t index)
-{
-    const size_t at = bnt_emit(p, op, 0);
-    if (!p->status) p->t->code[at].a = (int32_t)((int64_t)index - (int64_t)at);
-}
-
-size_t bnt_add_const(bnt_parser *p, bnt_tv v)
-{
-    bnt_template *const t = p->t;
-    void *consts = t->consts;
-    const bool ok = grow(p, &consts, t->n_consts, &t->consts_room, sizeof *t->consts);
-
-    t->consts = consts;
-    if (!ok) return 0;
-    t->consts[t->n_consts] = v;
-    return t->n_consts++;
-}
-
-/* Characters are counted here, because renderings that share a template must not write to it. */
-static bnt_tv_str *make_string(bnt_parser *p, const char *data, size_t size)
-{
-    bnt_tv_str *const s = p->status ? NULL : bnt_heap_take(&p->t->heap, sizeof *s);
-    uint32_t code;
-    size_t n = 0;
-
-    if (!s) {
-        bnt_parse_fail(p, BANTAM_ERR_NOMEM, "out of memory");
-        return NULL;
-    }
-    for (size_t at = 0; at < size; n++) at += bnt_utf8_decode(data + at, size - at, &code);
-    *s = (bnt_tv_str){data, size, n, NULL};
-    return s;
-}
-
-size_t bnt_add_string(bnt_parser *p, const char *data, size_t size)
-{
-    bnt_tv_str *const s = make_string(p, data, size);
-    return s ? bnt_add_const(p, (bnt_tv){.type = BNT_TV_STRING, .u.s = s}) : 0;
-}
-
-size_t bnt_intern(bnt_parser *p, bantam_text name)
-{
-    bnt_template *const t = p->t;
-    uint32_t found = BNT_TABLE_NONE;
-
-    if (p->status) return 0;
-    const bantam_status status =
-        bnt_table_put(&t->table, name, (uint32_t)t->n_names, &found, NULL);
-    if (status) {
-        bnt_parse_fail(p, status, "out of memory");
-        return 0;
-    }
-    if (found != BNT_TABLE_NONE) return found;
-    void *names = t->names;
-    const bool ok = grow(p, &names, t->n_names, &t->names_room, sizeof(bnt_tv_str *));
-    t->names = names;
-    if (!ok) return 0;
-    t->names[t->n_names] = make_string(p, name.data, name.size);
-    return t->n_names++;
-}
-
 /* ---- targets of assignments ---- */
 
 static bool is_reserved(const bnt_parser *p)
@@ -269,7 +166,8 @@ static void parse_target(bnt_parser *p, bool attributes)
         if (!bnt_parse_accept(p, BNT_LEX_COMMA)) break;
         if (!tuple) insert_unpack(p, start);
         tuple = true;
-        const bool more = bnt_parse_type(p) == BNT_LEX_NAME || bnt_parse_type(p) == BNT_LEX_LPAREN;
+        const bool more =
+            bnt_parse_type(p) == BNT_LEX_NAME || bnt_parse_type(p) == BNT_LEX_LPAREN;
         if (!more || bnt_parse_is_word(p, "in")) break; /* a comma behind the last name */
     }
     if (tuple && !p->status) p->t->code[start].a = (int32_t)n;
@@ -556,7 +454,8 @@ static void parse_with(bnt_parser *p)
         if (!bnt_parse_accept(p, BNT_LEX_COMMA)) break;
     }
     bnt_emit(p, BNT_OP_SCOPE, 0);
-    while (n > 0) bnt_emit(p, BNT_OP_STORE, names[--n]);
+    while (n > 0)
+        bnt_emit(p, BNT_OP_STORE, names[--n]);
     parse_whole_block(p, "endwith");
     bnt_emit(p, BNT_OP_END_SCOPE, 0);
 }
@@ -571,16 +470,6 @@ static void parse_generation(bnt_parser *p)
 
 /* ---- macros ---- */
 
-static void add_param(bnt_parser *p, size_t name)
-{
-    bnt_template *const t = p->t;
-    void *params = t->params;
-    const bool ok = grow(p, &params, t->n_params, &t->params_room, sizeof *t->params);
-
-    t->params = params;
-    if (ok) t->params[t->n_params++] = (uint32_t)name;
-}
-
 /* The parameters in parentheses. Their defaults become the first code of the macro: each is
  * evaluated when it is needed, and can use the parameters before it. */
 static void parse_params(bnt_parser *p, bnt_func *f)
@@ -590,7 +479,7 @@ static void parse_params(bnt_parser *p, bnt_func *f)
     bnt_parse_expect(p, BNT_LEX_LPAREN, "'('");
     while (!p->status && bnt_parse_type(p) != BNT_LEX_RPAREN) {
         const size_t name = parse_name(p);
-        add_param(p, name);
+        bnt_add_param(p, name);
         f->n_params++;
         bnt_emit(p, BNT_OP_GIVEN, name);
         const size_t skip = bnt_emit(p, BNT_OP_JUMP_TRUE, 0);
@@ -605,7 +494,8 @@ static void parse_params(bnt_parser *p, bnt_func *f)
         bnt_emit(p, BNT_OP_STORE, name);
         bnt_patch(p, skip);
         if (f->n_params > BNT_TV_MAX_ARGS) {
-            bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "more than %d parameters", BNT_TV_MAX_ARGS);
+            bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "more than %d parameters",
+                           BNT_TV_MAX_ARGS);
         }
         if (!bnt_parse_accept(p, BNT_LEX_COMMA)) break;
     }
@@ -619,18 +509,6 @@ static bool has_param(const bnt_template *t, const bnt_func *f, const char *name
         if (s->size == strlen(name) && !memcmp(s->data, name, s->size)) return true;
     }
     return false;
-}
-
-static size_t add_func(bnt_parser *p, bnt_func f)
-{
-    bnt_template *const t = p->t;
-    void *funcs = t->funcs;
-    const bool ok = grow(p, &funcs, t->n_funcs, &t->funcs_room, sizeof *t->funcs);
-
-    t->funcs = funcs;
-    if (!ok) return 0;
-    t->funcs[t->n_funcs] = f;
-    return t->n_funcs++;
 }
 
 /* State of the parser that belongs to the macro under way. */
@@ -664,7 +542,7 @@ static void end_macro(bnt_parser *p, macro_mark *m)
     p->uses |= m->uses;
     p->loop = m->loop;
     bnt_patch(p, m->skip);
-    bnt_emit(p, BNT_OP_MACRO, add_func(p, m->f));
+    bnt_emit(p, BNT_OP_MACRO, bnt_add_func(p, m->f));
 }
 
 static void parse_macro(bnt_parser *p)
@@ -781,71 +659,15 @@ static void parse_statement(bnt_parser *p)
     parse_unknown(p, name);
 }
 
-/* ---- the whole ---- */
-
-static bantam_status check_source(const char *source, size_t size, bantam_error *err)
+void bnt_parse_source(bnt_parser *p, const char *source, size_t size)
 {
-    if (size > BNT_MAX_TEMPLATE_BYTES) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT,
-                        "the template is longer than %d bytes, found %zu", BNT_MAX_TEMPLATE_BYTES,
-                        size);
+    static const char *const fixed[] = {"loop", "caller", "varargs", "kwargs"};
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        bnt_intern(p, (bantam_text){fixed[i], strlen(fixed[i])});
     }
-    uint32_t line = 1, code;
-    for (size_t at = 0; at < size;) {
-        const size_t n = bnt_utf8_decode(source + at, size - at, &code);
-        if (code == BNT_UTF8_BAD) {
-            return bnt_fail(err, BANTAM_ERR_FORMAT, "line %" PRIu32 ": not UTF-8", line);
-        }
-        line += code == '\n';
-        at += n;
-    }
-    return BANTAM_OK;
-}
-
-bantam_status bnt_template_parse(bnt_template **out, const char *source, size_t size,
-                                 bantam_error *err)
-{
-    *out = NULL;
-    const bantam_status bad = check_source(source, size, err);
-    if (bad) return bad;
-
-    bnt_parser p = {.err = err, .target = 0, .last_call = SIZE_MAX};
-    p.t = bnt_calloc(1, sizeof *p.t);
-    if (p.t) p.t->source = bnt_strdup(source, size);
-    if (!p.t || !p.t->source) {
-        p.status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory");
-        goto fail;
-    }
-    p.status = bnt_table_init(&p.t->table, 64, err);
-    if (p.status) goto fail;
-    bnt_intern(&p, (bantam_text){"loop", 4});
-    bnt_intern(&p, (bantam_text){"caller", 6});
-    bnt_intern(&p, (bantam_text){"varargs", 7});
-    bnt_intern(&p, (bantam_text){"kwargs", 6});
-    if (p.status) goto fail;
-    bnt_lex_begin(&p.lexer, p.t->source, bnt_lex_prepare(p.t->source, size), err);
-    p.status = p.lexer.status;
-    parse_body(&p, "");
-    if (p.status) goto fail;
-
-    *out = p.t;
-    return BANTAM_OK;
-
-fail:
-    bnt_template_close(p.t);
-    return p.status;
-}
-
-void bnt_template_close(bnt_template *t)
-{
-    if (!t) return;
-    bnt_table_deinit(&t->table);
-    bnt_heap_deinit(&t->heap);
-    bnt_free(t->source);
-    bnt_free(t->code);
-    bnt_free(t->consts);
-    bnt_free(t->names);
-    bnt_free(t->funcs);
-    bnt_free(t->params);
-    bnt_free(t);
+    if (p->status) return;
+    bnt_lex_begin(&p->lexer, source, size, p->err);
+    p->status = p->lexer.status;
+    parse_body(p, "");
 }

@@ -18,9 +18,9 @@ typedef struct bnt_parser {
     bantam_status status;
     bantam_error *err;
     unsigned depth;
-    uint32_t uses;          /* special names mentioned in the macro under way */
-    size_t target;          /* instruction that the latest forward jump leads to */
-    size_t last_call;       /* index of the latest BNT_OP_CALL */
+    uint32_t uses;              /* special names mentioned in the macro under way */
+    size_t target;              /* instruction that the latest forward jump leads to */
+    size_t last_call;           /* index of the latest BNT_OP_CALL */
     struct bnt_loop_mark *loop; /* innermost loop of this macro */
 } bnt_parser;
 
@@ -62,6 +62,12 @@ size_t bnt_intern(bnt_parser *p, bantam_text name);
 size_t bnt_add_const(bnt_parser *p, bnt_tv v);
 /* A string constant of borrowed bytes. */
 size_t bnt_add_string(bnt_parser *p, const char *data, size_t size);
+void bnt_add_param(bnt_parser *p, size_t name);
+size_t bnt_add_func(bnt_parser *p, bnt_func f);
+
+/* Compiles source, which bnt_lex_prepare() has prepared, into p->t; p->status tells how that
+ * went. */
+void bnt_parse_source(bnt_parser *p, const char *source, size_t size);
 
 /* ---- expressions ---- */
 

@@ -21,7 +21,8 @@ static bnt_tv path_part(bnt_render *r, bantam_text part)
     for (size_t i = 0; i < part.size; i++) {
         if (part.data[i] < '0' || part.data[i] > '9') return name;
     }
-    return bnt_tv_read_int(name.u.s, 10, &index, &too_large) && !too_large ? bnt_tv_int(index) : name;
+    return bnt_tv_read_int(name.u.s, 10, &index, &too_large) && !too_large ? bnt_tv_int(index)
+                                                                           : name;
 }
 
 bnt_tv bnt_tv_path(bnt_render *r, bnt_tv v, bnt_tv path)
@@ -49,7 +50,8 @@ static bnt_tv member(bnt_render *r, bnt_tv v, bnt_tv attribute, bnt_tv fallback)
 }
 
 /* What a value is compared by: strings without case unless asked for. */
-static bnt_tv sort_key(bnt_render *r, bnt_tv v, bnt_tv attribute, bnt_tv fallback, bool case_sensitive)
+static bnt_tv sort_key(bnt_render *r, bnt_tv v, bnt_tv attribute, bnt_tv fallback,
+                       bool case_sensitive)
 {
     const bnt_tv key = member(r, v, attribute, fallback);
     if (r->status || case_sensitive || key.type != BNT_TV_STRING) return key;
@@ -101,7 +103,8 @@ static const bnt_tv_builtin *named_builtin(bnt_render *r, const bnt_tv_builtin *
 
 bnt_tv bnt_filter_map(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_args *args)
 {
-    const bnt_tv attribute = named_arg(args, "attribute"), fallback = named_arg(args, "default");
+    const bnt_tv attribute = named_arg(args, "attribute"),
+                 fallback = named_arg(args, "default");
     const bnt_tv_builtin *filter = NULL;
     bnt_tv_args rest;
     bnt_tv_seq seq;
@@ -113,13 +116,15 @@ bnt_tv bnt_filter_map(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv_
         if (!filter) return self;
     } else if (!bnt_arg_given(attribute) ||
                args->n_named > (bnt_arg_given(fallback) ? 2u : 1u)) {
-        return bnt_tv_fail(r, BANTAM_ERR_INVALID, "map needs the name of a filter or attribute=");
+        return bnt_tv_fail(r, BANTAM_ERR_INVALID,
+                           "map needs the name of a filter or attribute=");
     }
     if (!begin(r, self, &seq, &out)) return self;
     for (size_t i = 0; i < seq.n && bnt_render_work(r, 1); i++) {
         const bnt_tv v = bnt_tv_seq_at(&seq, i);
-        bnt_tv_push(r, out, filter ? bnt_builtin_call(r, filter, v, &rest)
-                                   : member(r, v, attribute, fallback));
+        bnt_tv_push(r, out,
+                    filter ? bnt_builtin_call(r, filter, v, &rest)
+                           : member(r, v, attribute, fallback));
     }
     return out;
 }
@@ -199,7 +204,8 @@ static keyed *merge_sort(bnt_render *r, keyed *rows, keyed *spare, size_t n, boo
                 bool take_right = left == middle;
                 if (left < middle && right < end) {
                     if (!bnt_render_work(r, 1)) return NULL;
-                    take_right = bnt_tv_compare(r, rows[left].key, rows[right].key, "<") == wrong;
+                    take_right =
+                        bnt_tv_compare(r, rows[left].key, rows[right].key, "<") == wrong;
                 }
                 spare[to] = rows[take_right ? right++ : left++];
             }
@@ -238,7 +244,8 @@ static keyed *sort_rows(bnt_render *r, bnt_tv value, const sort_options *o, size
 static bnt_tv list_of_rows(bnt_render *r, const keyed *rows, size_t n)
 {
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_LIST, rows ? n : 0);
-    for (size_t i = 0; rows && i < n && !r->status; i++) bnt_tv_push(r, out, rows[i].item);
+    for (size_t i = 0; rows && i < n && !r->status; i++)
+        bnt_tv_push(r, out, rows[i].item);
     return out;
 }
 
@@ -249,7 +256,8 @@ bnt_tv bnt_filter_sort(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_tv
 
     (void)args;
     if (a[2].type == BNT_TV_STRING && memchr(a[2].u.s->data, ',', a[2].u.s->size)) {
-        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "sort by several attributes is not supported");
+        return bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED,
+                           "sort by several attributes is not supported");
     }
     const keyed *const rows = sort_rows(r, self, &o, &n);
     return list_of_rows(r, rows, n);
@@ -286,7 +294,8 @@ bnt_tv bnt_filter_groupby(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt
         bnt_tv pair = bnt_tv_new_list(r, BNT_TV_TUPLE, 2);
         const size_t first = i;
         if (r->status) break;
-        while (i < n && bnt_render_work(r, 1) && bnt_tv_equal(r, rows[i].key, rows[first].key)) {
+        while (i < n && bnt_render_work(r, 1) &&
+               bnt_tv_equal(r, rows[i].key, rows[first].key)) {
             bnt_tv_push(r, members, rows[i++].item);
         }
         if (i == first) i++; /* not a number: a key that does not equal itself */
@@ -446,7 +455,8 @@ static bnt_tv piece(bnt_render *r, const bnt_tv_seq *seq, size_t *at, size_t n, 
         bnt_tv_push(r, out, bnt_tv_seq_at(seq, (*at)++));
     }
     if (!bnt_arg_given(fill) || fill.type == BNT_TV_NONE) return out;
-    for (; i < full && bnt_render_work(r, 1); i++) bnt_tv_push(r, out, fill);
+    for (; i < full && bnt_render_work(r, 1); i++)
+        bnt_tv_push(r, out, fill);
     return out;
 }
 
@@ -457,7 +467,8 @@ bnt_tv bnt_filter_batch(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_t
     size_t at = 0;
 
     (void)args;
-    if (!bnt_arg_int(r, a[0], "batch: the count", &n) || !bnt_tv_seq_of(r, self, &seq)) return self;
+    if (!bnt_arg_int(r, a[0], "batch: the count", &n) || !bnt_tv_seq_of(r, self, &seq))
+        return self;
     if (n < 1) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "batch: the count must be positive");
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_ITERATOR, 0);
     while (at < seq.n && !r->status) {
@@ -473,7 +484,8 @@ bnt_tv bnt_filter_slice(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_t
     size_t at = 0;
 
     (void)args;
-    if (!bnt_arg_int(r, a[0], "slice: the count", &n) || !bnt_tv_seq_of(r, self, &seq)) return self;
+    if (!bnt_arg_int(r, a[0], "slice: the count", &n) || !bnt_tv_seq_of(r, self, &seq))
+        return self;
     if (n < 1) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "slice: the count must be positive");
     const size_t size = seq.n / (size_t)n, longer = seq.n % (size_t)n;
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_ITERATOR, 0);

@@ -163,11 +163,11 @@ static void split_words(bnt_render *r, bantam_text s, int64_t max, bool from_rig
     if (!r->status && from_right) reverse_list(out);
 }
 
-static void split_at(bnt_render *r, bantam_text s, bantam_text sep, int64_t max, bool from_right,
-                     bnt_tv out)
+static void split_at(bnt_render *r, bantam_text s, bantam_text sep, int64_t max,
+                     bool from_right, bnt_tv out)
 {
     while (!r->status) {
-        const size_t at = max-- == 0    ? SIZE_MAX
+        const size_t at = max-- == 0   ? SIZE_MAX
                           : from_right ? find_last(r, s, sep)
                                        : bnt_text_find(r, s, sep, 0);
         if (at == SIZE_MAX) break;
@@ -197,7 +197,8 @@ static bnt_tv split(bnt_render *r, bnt_tv self, const bnt_tv *a, bool from_right
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_LIST, 0);
     if (r->status) return out;
     if (sep) {
-        split_at(r, bnt_tv_text(self), (bantam_text){sep->data, sep->size}, max, from_right, out);
+        split_at(r, bnt_tv_text(self), (bantam_text){sep->data, sep->size}, max, from_right,
+                 out);
     } else {
         split_words(r, bnt_tv_text(self), max, from_right, out);
     }
@@ -316,7 +317,8 @@ static bool has_end(bnt_tv self, const bnt_tv_str *end, bool at_end)
 {
     const bnt_tv_str *const s = self.u.s;
     if (end->size > s->size) return false;
-    return !end->size || !memcmp(s->data + (at_end ? s->size - end->size : 0), end->data, end->size);
+    return !end->size ||
+           !memcmp(s->data + (at_end ? s->size - end->size : 0), end->data, end->size);
 }
 
 static bnt_tv has_any_end(bnt_render *r, bnt_tv self, const bnt_tv *a, bool at_end)

@@ -33,7 +33,8 @@ static void give(void *block, void *user)
 void bnt_unicode_close(struct bnt_unicode *u)
 {
     if (!u) return;
-    for (int i = 0; i < BNT_N_CHAR_CLASSES; i++) pcre2_code_free(u->classes[i]);
+    for (int i = 0; i < BNT_N_CHAR_CLASSES; i++)
+        pcre2_code_free(u->classes[i]);
     pcre2_code_free(u->any);
     pcre2_match_data_free(u->match);
     pcre2_general_context_free(u->general);
@@ -138,9 +139,9 @@ static uint32_t map_case(bnt_render *r, uint32_t code, const char *replacement)
     PCRE2_UCHAR out[16];
     size_t out_size = sizeof out;
     const size_t size = bnt_utf8_encode(code, in);
-    const int n = pcre2_substitute(u->any, (PCRE2_SPTR)in, size, 0, PCRE2_SUBSTITUTE_EXTENDED,
-                                   u->match, NULL, (PCRE2_SPTR)replacement,
-                                   PCRE2_ZERO_TERMINATED, out, &out_size);
+    const int n =
+        pcre2_substitute(u->any, (PCRE2_SPTR)in, size, 0, PCRE2_SUBSTITUTE_EXTENDED, u->match,
+                         NULL, (PCRE2_SPTR)replacement, PCRE2_ZERO_TERMINATED, out, &out_size);
     if (n == PCRE2_ERROR_NOMEMORY) {
         bnt_render_no_memory(r);
     } else if (n == 1 && out_size > 0) {
@@ -149,15 +150,40 @@ static uint32_t map_case(bnt_render *r, uint32_t code, const char *replacement)
     return code;
 }
 
+/* PCRE2 knows one other case of a letter; where a letter has several it may know the wrong one.
+ * These are the lower cases whose upper case it misses (Unicode's UnicodeData.txt). */
+static uint32_t upper_exception(uint32_t code)
+{
+    static const uint16_t pairs[][2] = {
+        {0x00B5, 0x039C}, {0x0131, 0x0049}, {0x017F, 0x0053}, {0x01C5, 0x01C4},
+        {0x01C8, 0x01C7}, {0x01CB, 0x01CA}, {0x01F2, 0x01F1}, {0x0345, 0x0399},
+        {0x03B9, 0x0399}, {0x03BC, 0x039C}, {0x03C2, 0x03A3}, {0x03D0, 0x0392},
+        {0x03D1, 0x0398}, {0x03D5, 0x03A6}, {0x03D6, 0x03A0}, {0x03F0, 0x039A},
+        {0x03F1, 0x03A1}, {0x03F5, 0x0395}, {0x1C80, 0x0412}, {0x1C81, 0x0414},
+        {0x1C82, 0x041E}, {0x1C83, 0x0421}, {0x1C84, 0x0422}, {0x1C85, 0x0422},
+        {0x1C86, 0x042A}, {0x1C87, 0x0462}, {0x1C88, 0xA64A}, {0x1E9B, 0x1E60},
+        {0x1FBE, 0x0399}, {0xA64B, 0xA64A}};
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (pairs[i][0] == code) return pairs[i][1];
+    }
+    return 0;
+}
+
 uint32_t bnt_char_upper(bnt_render *r, uint32_t code)
 {
     if (code < 0x80) return code >= 'a' && code <= 'z' ? code - 32 : code;
-    return map_case(r, code, "\\U$0");
+    if (code >= 0x2170 && code < 0x2180) return code - 16; /* numbers and letters in circles */
+    if (code >= 0x24D0 && code < 0x24EA) return code - 26; /* have case but are no letters */
+    const uint32_t exception = upper_exception(code);
+    return exception ? exception : map_case(r, code, "\\U$0");
 }
 
 uint32_t bnt_char_lower(bnt_render *r, uint32_t code)
 {
     if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 32 : code;
+    if (code >= 0x2160 && code < 0x2170) return code + 16;
+    if (code >= 0x24B6 && code < 0x24D0) return code + 26;
     return map_case(r, code, "\\L$0");
 }
 
@@ -180,7 +206,8 @@ size_t bnt_char_last(const char *data, size_t size, uint32_t *code)
     /* A character has at most three continuation bytes; what does not decode whole from where
      * they begin is one bad byte. */
     size_t n = 1;
-    while (n < 4 && n < size && ((unsigned char)data[size - n] & 0xC0) == 0x80) n++;
+    while (n < 4 && n < size && ((unsigned char)data[size - n] & 0xC0) == 0x80)
+        n++;
     if (bnt_utf8_decode(data + size - n, n, code) == n) return n;
     *code = BNT_UTF8_BAD;
     return 1;

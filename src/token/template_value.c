@@ -13,9 +13,9 @@
 const char *bnt_tv_type_name(bnt_tv_type type)
 {
     static const char *const names[] = {
-        "absent", "Undefined",   "NoneType",  "bool",        "int",    "float",   "str",
-        "list",   "tuple",       "dict",      "range",       "view",   "generator", "Namespace",
-        "loop",   "Macro",       "function",  "method",      "Cycler", "Joiner"};
+        "absent", "Undefined", "NoneType", "bool",   "int",    "float",     "str",
+        "list",   "tuple",     "dict",     "range",  "view",   "generator", "Namespace",
+        "loop",   "Macro",     "function", "method", "Cycler", "Joiner"};
     return names[type];
 }
 
@@ -347,7 +347,8 @@ static bool seq_of_keys(bnt_render *r, bnt_tv v, bnt_tv_seq *out)
     bnt_tv *const items = bnt_render_alloc(r, n, sizeof *items);
     if (!items || !bnt_render_work(r, n / 16)) return false;
 
-    for (size_t i = 0; i < n; i++) items[i] = entries[i].key;
+    for (size_t i = 0; i < n; i++)
+        items[i] = entries[i].key;
     *out = (bnt_tv_seq){.items = items, .n = n};
     return true;
 }
