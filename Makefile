@@ -13,6 +13,7 @@ all: build/build.ninja
 	@cmake --build --preset release
 
 build/build.ninja:
+	@command -v cmake > /dev/null || { echo "cmake is missing: 'make setup' installs it"; exit 1; }
 	@cmake --preset release
 
 # Installs what a build needs; SETUP=ci adds what .ci/run needs.
@@ -26,16 +27,19 @@ test: setup check
 
 check: all
 	@ctest --preset release
+	@sh scripts/skipped.sh build
 
 gcc clang debug asan tsan:
 	@cmake --preset $@
 	@cmake --build --preset $@
 	@ctest --preset $@
+	@sh scripts/skipped.sh build-$@
 
 aarch64:
 	@cmake --preset aarch64-cross
 	@cmake --build --preset aarch64-cross
 	@ctest --preset aarch64-cross
+	@sh scripts/skipped.sh build-aarch64-cross
 
 fuzz:
 	@cmake --preset fuzz

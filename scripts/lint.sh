@@ -47,7 +47,7 @@ undefined=$(nm -u "$build/libbantam.a" 2> /dev/null | awk '{print $2}' |
 [ -z "$undefined" ] || complain "libbantam.a refers to: $undefined"
 
 # Nothing unfinished, and each header compiles alone.
-grep -nE 'TODO|FIXME|XXX|HACK' $sources scripts/*.sh CMakeLists.txt cmake/* | grep -v '^scripts/lint.sh' &&
+grep -nwE 'TODO|FIXME|XXX|HACK' $sources scripts/*.sh CMakeLists.txt cmake/* | grep -v '^scripts/lint.sh' &&
     complain "left in the code"
 for header in $(echo "$sources" | grep '^src/.*\.h$\|^tools/.*\.h$'); do
     echo "#include \"$header\"" |

@@ -17,8 +17,9 @@ static int param_index(const char *params, bantam_text name)
         const size_t size = strcspn(params, " ");
         if (size == name.size && !memcmp(params, name.data, size)) return i;
         params += size;
-        while (*params == ' ')
+        while (*params == ' ') {
             params++;
+        }
     }
     return -1;
 }
@@ -26,8 +27,9 @@ static int param_index(const char *params, bantam_text name)
 static int count_params(const char *params)
 {
     int n = *params != '\0';
-    for (; *params; params++)
+    for (; *params; params++) {
         n += *params == ' ';
+    }
     return n;
 }
 
@@ -43,8 +45,9 @@ bnt_tv bnt_builtin_call(bnt_render *r, const bnt_tv_builtin *b, bnt_tv self,
         return bnt_tv_fail(r, BANTAM_ERR_INVALID, "%s takes at most %d arguments, found %zu",
                            b->name, n, args->n_pos);
     }
-    for (size_t i = 0; i < args->n_pos; i++)
+    for (size_t i = 0; i < args->n_pos; i++) {
         a[i] = args->pos[i];
+    }
     for (size_t i = 0; i < args->n_named; i++) {
         const bantam_text name = bnt_tv_text(args->named[2 * i]);
         const int at = param_index(b->params, name);

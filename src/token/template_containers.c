@@ -348,8 +348,9 @@ static bnt_tv loop_cycle(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
 static bnt_tv tuple_of(bnt_render *r, const bnt_tv_args *args)
 {
     const bnt_tv tuple = bnt_tv_new_list(r, BNT_TV_TUPLE, args->n_pos);
-    for (size_t i = 0; i < args->n_pos && !r->status; i++)
+    for (size_t i = 0; i < args->n_pos && !r->status; i++) {
         bnt_tv_push(r, tuple, args->pos[i]);
+    }
     return tuple;
 }
 
@@ -447,8 +448,9 @@ static bnt_tv make_range(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_
     int64_t start = 0, stop = 0, step = 1;
 
     (void)self;
-    if (!bnt_arg_int(r, a[0], "range: the argument", args->n_pos > 1 ? &start : &stop))
+    if (!bnt_arg_int(r, a[0], "range: the argument", args->n_pos > 1 ? &start : &stop)) {
         return self;
+    }
     if (bnt_arg_given(a[1]) && !bnt_arg_int(r, a[1], "range: the end", &stop)) return self;
     if (bnt_arg_given(a[2]) && !bnt_arg_int(r, a[2], "range: the step", &step)) return self;
     if (!step) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "range: the step must not be zero");

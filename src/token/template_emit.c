@@ -72,8 +72,9 @@ static bnt_tv_str *make_string(bnt_parser *p, const char *data, size_t size)
         bnt_parse_fail(p, BANTAM_ERR_NOMEM, "out of memory");
         return NULL;
     }
-    for (size_t at = 0; at < size; n++)
+    for (size_t at = 0; at < size; n++) {
         at += bnt_utf8_decode(data + at, size - at, &code);
+    }
     *s = (bnt_tv_str){data, size, n, NULL};
     return s;
 }

@@ -354,8 +354,9 @@ void bnt_parse_filter(bnt_parser *p)
 
 void bnt_parse_filters(bnt_parser *p)
 {
-    while (bnt_parse_accept(p, BNT_LEX_PIPE))
+    while (bnt_parse_accept(p, BNT_LEX_PIPE)) {
         bnt_parse_filter(p);
+    }
 }
 
 /* Whether an argument without parentheses follows the name of a test. */
@@ -479,8 +480,9 @@ static void parse_math(bnt_parser *p)
     parse_unary(p);
     while (!p->status) {
         const int level = binary_level(bnt_parse_type(p), &op);
-        while (n > 0 && levels[n - 1] >= level)
+        while (n > 0 && levels[n - 1] >= level) {
             bnt_emit(p, BNT_OP_BINARY, waiting[--n]);
+        }
         if (!level) break;
         waiting[n] = op;
         levels[n++] = level;
@@ -552,8 +554,9 @@ static void parse_not(bnt_parser *p)
         }
     }
     parse_compare(p);
-    for (; n > 0; n--)
+    for (; n > 0; n--) {
         bnt_emit(p, BNT_OP_NOT, 0);
+    }
 }
 
 /* `and` and `or` leave the value that decides. Jumps of one chain lead to its end. */

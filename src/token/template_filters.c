@@ -145,8 +145,9 @@ FILTER(indent)
     if (!bnt_arg_str(r, self, "indent: the value", &unused)) return self;
     bnt_tv pad = a[0];
     if (pad.type != BNT_TV_STRING) {
-        if (bnt_arg_given(pad) && !bnt_arg_int(r, pad, "indent: the width", &width))
+        if (bnt_arg_given(pad) && !bnt_arg_int(r, pad, "indent: the width", &width)) {
             return self;
+        }
         pad = bnt_tv_binary(r, BNT_TV_MUL, bnt_tv_literal(r, " "), bnt_tv_int(width));
     }
     const bnt_tv lines = bnt_str_lines(r, self, false);
@@ -197,8 +198,9 @@ FILTER(truncate)
     if (r->status) return self;
     if (!bnt_arg_given(a[1]) || !bnt_tv_truth(a[1])) { /* back to the last space */
         size_t size = cut.u.s->size;
-        while (size > 0 && cut.u.s->data[size - 1] != ' ')
+        while (size > 0 && cut.u.s->data[size - 1] != ' ') {
             size--;
+        }
         if (size) cut = bnt_tv_borrow(r, cut.u.s->data, size - 1);
     }
     return bnt_tv_binary(r, BNT_TV_CONCAT, cut, end);
@@ -270,8 +272,9 @@ FILTER(format)
     }
     bnt_tv values =
         args->n_named ? bnt_tv_new_dict(r) : bnt_tv_new_list(r, BNT_TV_TUPLE, args->n_pos);
-    for (size_t i = 0; i < args->n_pos && !r->status; i++)
+    for (size_t i = 0; i < args->n_pos && !r->status; i++) {
         bnt_tv_push(r, values, args->pos[i]);
+    }
     for (size_t i = 0; i < args->n_named && !r->status; i++) {
         bnt_tv_set(r, values, args->named[2 * i], args->named[2 * i + 1]);
     }
@@ -318,8 +321,9 @@ FILTER(tojson)
         how.indented = true;
         how.indent = bnt_tv_text(pad);
     }
-    if (bnt_arg_given(a[2]) && a[2].type != BNT_TV_NONE && !separators(r, a[2], &how))
+    if (bnt_arg_given(a[2]) && a[2].type != BNT_TV_NONE && !separators(r, a[2], &how)) {
         return self;
+    }
     bnt_tv_put_json(r, self, &how);
     return bnt_text_end(r, mark);
 }
@@ -428,8 +432,9 @@ FILTER(round)
     const bool floored = bnt_arg_given(a[1]) && bnt_tv_says(a[1], "floor");
 
     (void)args;
-    if (bnt_arg_given(a[0]) && !bnt_arg_int(r, a[0], "round: the precision", &precision))
+    if (bnt_arg_given(a[0]) && !bnt_arg_int(r, a[0], "round: the precision", &precision)) {
         return self;
+    }
     if (bnt_arg_given(a[1]) && !ceiling && !floored && !bnt_tv_says(a[1], "common")) {
         return bnt_tv_fail(r, BANTAM_ERR_INVALID,
                            "round: method must be common, ceil or floor");

@@ -62,8 +62,9 @@ static bool number_text(bnt_render *r, const field *f, bnt_tv v, char text[NUMBE
 static void put_fill(bnt_render *r, const field *f, int64_t n)
 {
     if (n > 0 && bnt_render_work(r, (uint64_t)n / 16)) {
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n; i++) {
             bnt_buf_puts(&r->text, f->fill);
+        }
     }
 }
 
@@ -155,8 +156,9 @@ static bool parse_flags(bnt_render *r, percent *p, field *f)
         p->at++;
         if (!read_small(r, &p->at, p->end, MAX_PRECISION, &f->precision)) return false;
     }
-    while (p->at < p->end && *p->at && strchr("hlL", *p->at))
+    while (p->at < p->end && *p->at && strchr("hlL", *p->at)) {
         p->at++;
+    }
     return true;
 }
 
@@ -398,8 +400,9 @@ bnt_tv bnt_str_format(bnt_render *r, bnt_tv format, const bnt_tv_args *args)
 
     while (p < end && bnt_render_work(r, 1)) {
         size_t n = 0;
-        while (p + n < end && p[n] != '{' && p[n] != '}')
+        while (p + n < end && p[n] != '{' && p[n] != '}') {
             n++;
+        }
         bnt_buf_put(&r->text, p, n);
         p += n;
         if (p == end) break;

@@ -93,8 +93,9 @@ static const char *text_end(const bnt_lexer *lexer, const char *text, const char
         return end;
     }
     if (sign == '+' || tag[1] == '{') return tag;
-    while (end > text && end[-1] != '\n')
+    while (end > text && end[-1] != '\n') {
         end--;
+    }
     if (end == text && text > lexer->start && text[-1] != '\n') return tag;
     return skip_space(end, tag) == tag ? end : tag;
 }
@@ -215,8 +216,9 @@ static bool is_word(char c)
 /* Behind digits with single underscores between them; p where there is none. */
 static const char *skip_digits(const char *p, const char *end)
 {
-    while (p < end && (is_digit(*p) || (*p == '_' && p + 1 < end && is_digit(p[1]))))
+    while (p < end && (is_digit(*p) || (*p == '_' && p + 1 < end && is_digit(p[1])))) {
         p++;
+    }
     return p;
 }
 
@@ -228,8 +230,9 @@ static void read_number(bnt_lexer *lexer)
 
     if (*start == '0' && p == start + 1 && p < end && strchr("xXoObB", *p) && *p) {
         p++;
-        while (p < end && is_word(*p))
+        while (p < end && is_word(*p)) {
             p++;
+        }
         set_token(lexer, BNT_LEX_INTEGER, p);
         return;
     }
@@ -273,8 +276,9 @@ static void read_operator(bnt_lexer *lexer)
     const size_t n = sizeof operators / sizeof *operators;
     size_t i = 0;
 
-    while (i < n && !looking_at(lexer->at, lexer->end, operators[i]))
+    while (i < n && !looking_at(lexer->at, lexer->end, operators[i])) {
         i++;
+    }
     if (i == n) {
         fail(lexer, "a character that does not belong in a tag");
         return;
@@ -315,8 +319,9 @@ static void next_inside(bnt_lexer *lexer)
         read_number(lexer);
     } else if (is_word(*lexer->at)) {
         const char *p = lexer->at;
-        while (p < lexer->end && is_word(*p))
+        while (p < lexer->end && is_word(*p)) {
             p++;
+        }
         set_token(lexer, BNT_LEX_NAME, p);
     } else if (*lexer->at == '\'' || *lexer->at == '"') {
         read_string(lexer);

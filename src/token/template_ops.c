@@ -193,12 +193,12 @@ static bnt_tv concat_lists(bnt_render *r, bnt_tv a, bnt_tv b)
 {
     size_t na, nb;
     const bnt_tv *const x = bnt_tv_items(r, a, &na), *const y = bnt_tv_items(r, b, &nb);
-    const bnt_tv out = bnt_tv_new_list(r, (bnt_tv_type)a.type, 0);
+    const bnt_tv out = bnt_tv_share_list(r, (bnt_tv_type)a.type, x, na, a.u.l->tail);
     if (r->status || !bnt_render_work(r, nb / 16)) return out;
 
-    *out.u.l = (bnt_tv_list){.items = (bnt_tv *)(uintptr_t)x, .n = na, .tail = a.u.l->tail};
-    for (size_t i = 0; i < nb && !r->status; i++)
+    for (size_t i = 0; i < nb && !r->status; i++) {
         bnt_tv_push(r, out, y[i]);
+    }
     return out;
 }
 
@@ -222,8 +222,9 @@ static bnt_tv repeat(bnt_render *r, bnt_tv v, int64_t times)
     const bnt_tv *const items = bnt_tv_items(r, v, &count);
     const bnt_tv out = bnt_tv_new_list(r, (bnt_tv_type)v.type, 0);
     for (uint64_t k = 0; count && k < n && bnt_render_work(r, 1); k++) {
-        for (size_t i = 0; i < count && !r->status; i++)
+        for (size_t i = 0; i < count && !r->status; i++) {
             bnt_tv_push(r, out, items[i]);
+        }
     }
     return out;
 }
@@ -547,12 +548,11 @@ bnt_tv bnt_tv_slice(bnt_render *r, bnt_tv v, bnt_tv start, bnt_tv stop, bnt_tv s
     if (v.type == BNT_TV_RANGE) return slice_range(r, v, from, to, by, count);
     bnt_tv_seq seq;
     if (!bnt_tv_seq_of(r, v, &seq)) return v;
-    const bnt_tv out = bnt_tv_new_list(r, (bnt_tv_type)v.type, by == 1 ? 0 : count);
-    if (r->status || !bnt_render_work(r, by == 1 ? 0 : count / 16)) return out;
-    if (by == 1) { /* shares the items; nothing may be written behind them */
-        *out.u.l = (bnt_tv_list){.items = (bnt_tv *)(uintptr_t)(seq.items + from), .n = count};
-        return out;
+    if (by == 1) {
+        return bnt_tv_share_list(r, (bnt_tv_type)v.type, seq.items + from, count, NULL);
     }
+    const bnt_tv out = bnt_tv_new_list(r, (bnt_tv_type)v.type, count);
+    if (!bnt_render_work(r, count / 16)) return out;
     for (size_t i = 0; i < count; i++) {
         bnt_tv_push(r, out, bnt_tv_seq_at(&seq, (size_t)(from + (int64_t)i * by)));
     }

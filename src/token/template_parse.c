@@ -222,11 +222,9 @@ static bool is_one_of(const bnt_parser *p, const char *words)
 }
 
 /* Text and tags up to a tag whose word is one of `ends`, which becomes the token; to the end of
- * the template where ends is empty. */
-static void parse_body(bnt_parser *p, const char *ends)
+ * the template where ends is empty. The block began in this line. */
+static void parse_body(bnt_parser *p, const char *ends, uint32_t line)
 {
-    const uint32_t line = p->lexer.token.line;
-
     if (!bnt_parse_enter(p)) return;
     while (!p->status) {
         const bnt_lexeme token = p->lexer.token;
@@ -261,9 +259,10 @@ static void expect_end(bnt_parser *p)
 /* The rest of a tag, the body, and the word of the tag that ends it. */
 static void parse_block(bnt_parser *p, const char *ends)
 {
+    const uint32_t line = p->lexer.token.line;
     bnt_parse_accept(p, BNT_LEX_COLON);
     expect_end(p);
-    parse_body(p, ends);
+    parse_body(p, ends, line);
 }
 
 /* As parse_block where nothing but the closing tag can end the body. */
@@ -454,8 +453,9 @@ static void parse_with(bnt_parser *p)
         if (!bnt_parse_accept(p, BNT_LEX_COMMA)) break;
     }
     bnt_emit(p, BNT_OP_SCOPE, 0);
-    while (n > 0)
+    while (n > 0) {
         bnt_emit(p, BNT_OP_STORE, names[--n]);
+    }
     parse_whole_block(p, "endwith");
     bnt_emit(p, BNT_OP_END_SCOPE, 0);
 }
@@ -669,5 +669,5 @@ void bnt_parse_source(bnt_parser *p, const char *source, size_t size)
     if (p->status) return;
     bnt_lex_begin(&p->lexer, source, size, p->err);
     p->status = p->lexer.status;
-    parse_body(p, "");
+    parse_body(p, "", 1);
 }

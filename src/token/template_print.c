@@ -107,10 +107,12 @@ size_t bnt_tv_float_text(double f, char text[BNT_FLOAT_TEXT])
     if (exponent < 0) {
         *out++ = '0';
         *out++ = '.';
-        for (int i = -1; i > exponent; i--)
+        for (int i = -1; i > exponent; i--) {
             *out++ = '0';
-        for (int i = 0; i < n; i++)
+        }
+        for (int i = 0; i < n; i++) {
             *out++ = plain[i];
+        }
     } else {
         for (int i = 0; i < n || i <= exponent; i++) {
             if (i == exponent + 1) *out++ = '.';
@@ -330,8 +332,9 @@ static void new_line(bnt_render *r, const bnt_tv_json *how, int depth)
 {
     if (!how->indented) return;
     bnt_buf_putc(&r->text, '\n');
-    for (int i = 0; i < depth; i++)
+    for (int i = 0; i < depth; i++) {
         bnt_buf_put(&r->text, how->indent.data, how->indent.size);
+    }
 }
 
 static void put_separator(bnt_render *r, const bnt_tv_json *how)
@@ -389,8 +392,9 @@ static const bnt_tv_entry *sorted(bnt_render *r, const bnt_tv_entry *entries, si
     for (size_t i = 0; i < n; i++) {
         size_t at = i;
         for (; at > 0 && bnt_render_work(r, 1); at--) {
-            if (bnt_tv_compare(r, copy[at - 1].key, entries[i].key, "<") != BNT_TV_GREATER)
+            if (bnt_tv_compare(r, copy[at - 1].key, entries[i].key, "<") != BNT_TV_GREATER) {
                 break;
+            }
             copy[at] = copy[at - 1];
         }
         copy[at] = entries[i];

@@ -244,8 +244,9 @@ static keyed *sort_rows(bnt_render *r, bnt_tv value, const sort_options *o, size
 static bnt_tv list_of_rows(bnt_render *r, const keyed *rows, size_t n)
 {
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_LIST, rows ? n : 0);
-    for (size_t i = 0; rows && i < n && !r->status; i++)
+    for (size_t i = 0; rows && i < n && !r->status; i++) {
         bnt_tv_push(r, out, rows[i].item);
+    }
     return out;
 }
 
@@ -455,8 +456,9 @@ static bnt_tv piece(bnt_render *r, const bnt_tv_seq *seq, size_t *at, size_t n, 
         bnt_tv_push(r, out, bnt_tv_seq_at(seq, (*at)++));
     }
     if (!bnt_arg_given(fill) || fill.type == BNT_TV_NONE) return out;
-    for (; i < full && bnt_render_work(r, 1); i++)
+    for (; i < full && bnt_render_work(r, 1); i++) {
         bnt_tv_push(r, out, fill);
+    }
     return out;
 }
 
@@ -467,8 +469,9 @@ bnt_tv bnt_filter_batch(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_t
     size_t at = 0;
 
     (void)args;
-    if (!bnt_arg_int(r, a[0], "batch: the count", &n) || !bnt_tv_seq_of(r, self, &seq))
+    if (!bnt_arg_int(r, a[0], "batch: the count", &n) || !bnt_tv_seq_of(r, self, &seq)) {
         return self;
+    }
     if (n < 1) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "batch: the count must be positive");
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_ITERATOR, 0);
     while (at < seq.n && !r->status) {
@@ -484,8 +487,9 @@ bnt_tv bnt_filter_slice(bnt_render *r, bnt_tv self, const bnt_tv *a, const bnt_t
     size_t at = 0;
 
     (void)args;
-    if (!bnt_arg_int(r, a[0], "slice: the count", &n) || !bnt_tv_seq_of(r, self, &seq))
+    if (!bnt_arg_int(r, a[0], "slice: the count", &n) || !bnt_tv_seq_of(r, self, &seq)) {
         return self;
+    }
     if (n < 1) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "slice: the count must be positive");
     const size_t size = seq.n / (size_t)n, longer = seq.n % (size_t)n;
     const bnt_tv out = bnt_tv_new_list(r, BNT_TV_ITERATOR, 0);

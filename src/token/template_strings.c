@@ -190,6 +190,7 @@ static bnt_tv split(bnt_render *r, bnt_tv self, const bnt_tv *a, bool from_right
     bnt_tv_str *sep = NULL;
 
     if (bnt_arg_given(a[1]) && !bnt_arg_int(r, a[1], "split: maxsplit", &max)) return self;
+    if (max < 0) max = -1; /* counted down, it stays negative */
     if (bnt_arg_given(a[0]) && a[0].type != BNT_TV_NONE) {
         if (!bnt_arg_str(r, a[0], "split: the separator", &sep)) return self;
         if (!sep->size) return bnt_tv_fail(r, BANTAM_ERR_INVALID, "split: empty separator");

@@ -33,8 +33,9 @@ static void give(void *block, void *user)
 void bnt_unicode_close(struct bnt_unicode *u)
 {
     if (!u) return;
-    for (int i = 0; i < BNT_N_CHAR_CLASSES; i++)
+    for (int i = 0; i < BNT_N_CHAR_CLASSES; i++) {
         pcre2_code_free(u->classes[i]);
+    }
     pcre2_code_free(u->any);
     pcre2_match_data_free(u->match);
     pcre2_general_context_free(u->general);
@@ -206,8 +207,9 @@ size_t bnt_char_last(const char *data, size_t size, uint32_t *code)
     /* A character has at most three continuation bytes; what does not decode whole from where
      * they begin is one bad byte. */
     size_t n = 1;
-    while (n < 4 && n < size && ((unsigned char)data[size - n] & 0xC0) == 0x80)
+    while (n < 4 && n < size && ((unsigned char)data[size - n] & 0xC0) == 0x80) {
         n++;
+    }
     if (bnt_utf8_decode(data + size - n, n, code) == n) return n;
     *code = BNT_UTF8_BAD;
     return 1;

@@ -92,6 +92,16 @@ bnt_tv bnt_tv_new_list(bnt_render *r, bnt_tv_type type, size_t capacity)
     return (bnt_tv){.type = (uint8_t)type, .u.l = l};
 }
 
+bnt_tv bnt_tv_share_list(bnt_render *r, bnt_tv_type type, const bnt_tv *items, size_t n,
+                         bnt_tv_tail *tail)
+{
+    bnt_tv_list *const l = bnt_render_alloc(r, 1, sizeof *l);
+    if (!l) return bnt_tv_undefined(BNT_TV_NO_ELSE, BNT_TV_NONE, NULL);
+
+    *l = (bnt_tv_list){.items = (bnt_tv *)(uintptr_t)items, .n = n, .tail = tail};
+    return (bnt_tv){.type = (uint8_t)type, .u.l = l};
+}
+
 static void fetch_list(bnt_render *r, bnt_tv_list *l)
 {
     if (!l->json) return;
@@ -347,8 +357,9 @@ static bool seq_of_keys(bnt_render *r, bnt_tv v, bnt_tv_seq *out)
     bnt_tv *const items = bnt_render_alloc(r, n, sizeof *items);
     if (!items || !bnt_render_work(r, n / 16)) return false;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         items[i] = entries[i].key;
+    }
     *out = (bnt_tv_seq){.items = items, .n = n};
     return true;
 }

@@ -180,6 +180,10 @@ static inline size_t bnt_text_begin(const bnt_render *r)
 bnt_tv bnt_text_end(bnt_render *r, size_t mark);
 
 bnt_tv bnt_tv_new_list(bnt_render *r, bnt_tv_type type, size_t capacity);
+/* A list over the n items of another, which what is pushed never touches. With that one's tail
+ * (or NULL) pushing continues in place where the other ends. */
+bnt_tv bnt_tv_share_list(bnt_render *r, bnt_tv_type type, const bnt_tv *items, size_t n,
+                         bnt_tv_tail *tail);
 void bnt_tv_push(bnt_render *r, bnt_tv list, bnt_tv item);
 bnt_tv bnt_tv_new_dict(bnt_render *r);
 /* Fails for what Python cannot hash, which can be no key. */

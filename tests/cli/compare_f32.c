@@ -7,6 +7,7 @@
  * number is not finite, or a row is missing. Files are lowest byte first.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,10 @@ static float *read_floats(const char *path, size_t *n)
     rewind(f);
     unsigned char *bytes = malloc((size_t)size + 1);
     float *values = malloc((size_t)size + sizeof *values);
-    if (!bytes || !values || size % 4 || fread(bytes, 1, (size_t)size, f) != (size_t)size) {
-        return NULL;
-    }
+    const bool whole =
+        bytes && values && size % 4 == 0 && fread(bytes, 1, (size_t)size, f) == (size_t)size;
     fclose(f);
-    *n = (size_t)size / 4;
+    *n = whole ? (size_t)size / 4 : 0;
     for (size_t i = 0; i < *n; i++) {
         const unsigned char *b = bytes + 4 * i;
         const uint32_t bits =
@@ -33,41 +33,56 @@ static float *read_floats(const char *path, size_t *n)
         memcpy(&values[i], &bits, sizeof bits);
     }
     free(bytes);
+    if (!whole) {
+        free(values);
+        return NULL;
+    }
     return values;
 }
 
-int main(int argc, char **argv)
+/* Prints the largest difference, or what is missing; returns whether all are within it. */
+static bool compare(const float *ours, size_t n_ours, const float *expected, size_t n_expected,
+                    size_t columns, double tolerance, char *list)
 {
-    size_t n_ours = 0, n_expected = 0;
     double largest = 0.0;
 
-    if (argc < 5) return 2;
-    const float *ours = read_floats(argv[1], &n_ours);
-    const float *expected = read_floats(argv[2], &n_expected);
-    const size_t columns = strtoul(argv[3], NULL, 10);
-    const double tolerance = strtod(argv[4], NULL);
-    char *list = argc > 5 ? argv[5] : NULL;
-    if (!ours || !expected || columns == 0 || n_expected == 0 || n_expected % columns) {
-        printf("cannot compare\n");
-        return 1;
-    }
     if (!list && n_ours != n_expected) {
         printf("%zu numbers, expected %zu\n", n_ours, n_expected);
-        return 1;
+        return false;
     }
     for (size_t row = 0; row < n_expected / columns; row++) {
         const size_t at = list ? strtoul(list, &list, 10) : row;
         if (list && *list == ',') list++;
         if ((at + 1) * columns > n_ours) {
             printf("row %zu is missing\n", at);
-            return 1;
+            return false;
         }
         for (size_t c = 0; c < columns; c++) {
             const double d =
                 fabs((double)ours[at * columns + c] - (double)expected[row * columns + c]);
-            if (!(d <= largest)) largest = d; /* also where it is not a number */
+            if (!isnan(largest) && !(d <= largest)) largest = d; /* what is no number stays */
         }
     }
     printf("%g\n", largest);
-    return largest <= tolerance ? 0 : 1;
+    return largest <= tolerance;
+}
+
+int main(int argc, char **argv)
+{
+    size_t n_ours = 0, n_expected = 0;
+    bool same = false;
+
+    if (argc < 5) return 2;
+    float *const ours = read_floats(argv[1], &n_ours);
+    float *const expected = read_floats(argv[2], &n_expected);
+    const size_t columns = strtoul(argv[3], NULL, 10);
+    if (!ours || !expected || columns == 0 || n_expected == 0 || n_expected % columns) {
+        printf("cannot compare\n");
+    } else {
+        same = compare(ours, n_ours, expected, n_expected, columns, strtod(argv[4], NULL),
+                       argc > 5 ? argv[5] : NULL);
+    }
+    free(ours);
+    free(expected);
+    return same ? 0 : 1;
 }

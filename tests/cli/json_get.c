@@ -1,8 +1,10 @@
 /* json_get.c - reads one value out of a JSON file, for the shell tests.
  *
- *     json_get FILE [KEY|INDEX]...      the value: a text as it is, numbers as they are, an
- * array of numbers with commas between, anything else as JSON json_get -n FILE [KEY|INDEX]...
- * how many elements it has
+ *     json_get FILE [KEY|INDEX]...
+ *     json_get -n FILE [KEY|INDEX]...
+ *
+ * The first prints the value: a text as it is, numbers as they are, an array of numbers with
+ * commas between, anything else as JSON. The second prints how many elements it has.
  *
  * Exit 1 where there is no such value or the file is not one JSON value. "-" is standard input.
  */
@@ -39,21 +41,24 @@ int main(int argc, char **argv)
     json_error_t error;
 
     if (!f) return 1;
-    const json_t *value = json_loadf(f, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (!value) {
+    json_t *const root = json_loadf(f, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (f != stdin) fclose(f);
+    if (!root) {
         fprintf(stderr, "json_get: %s: line %d: %s\n", path, error.line, error.text);
         return 1;
     }
+    const json_t *value = root;
     for (int i = 2 + counts; i < argc && value; i++) {
         value = json_is_array(value) ? json_array_get(value, strtoul(argv[i], NULL, 10))
                                      : json_object_get(value, argv[i]);
     }
-    if (!value) return 1;
-    if (counts) {
+    const int rc = value ? 0 : 1;
+    if (value && counts) {
         printf("%zu", json_is_array(value) ? json_array_size(value) : json_object_size(value));
-    } else {
+    } else if (value) {
         put(value);
     }
-    putchar('\n');
-    return 0;
+    if (value) putchar('\n');
+    json_decref(root);
+    return rc;
 }

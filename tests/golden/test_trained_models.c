@@ -235,13 +235,15 @@ typedef struct likelihood {
 static bool add_row(void *user, size_t index, const float *logits, uint32_t n_vocab)
 {
     likelihood *const l = user;
-    double max = -INFINITY, sum = 0.0;
+    float max = -INFINITY; /* in float: GCC 12 for Arm fails on fmax of widened floats */
+    double sum = 0.0;
     if (index < l->first || index + 1 >= l->n) return true;
+    for (uint32_t i = 0; i < n_vocab; i++) {
+        if (logits[i] > max) max = logits[i];
+    }
     for (uint32_t i = 0; i < n_vocab; i++)
-        max = fmax(max, (double)logits[i]);
-    for (uint32_t i = 0; i < n_vocab; i++)
-        sum += exp((double)logits[i] - max);
-    l->nll += max + log(sum) - (double)logits[l->tokens[index + 1]];
+        sum += exp((double)logits[i] - (double)max);
+    l->nll += (double)max + log(sum) - (double)logits[l->tokens[index + 1]];
     l->counted++;
     return true;
 }

@@ -36,6 +36,9 @@ check shared
 cc -std=c99 app.c $(pkg-config --cflags bantam) "$libdir/libbantam.a" \
     $(PKG_CONFIG_SYSROOT_DIR= pkg-config --libs jansson libpcre2-8) -lm -pthread -o static
 check static
+sed '1,/^```c$/d; /^```$/,$d' "$here/../../README.md" > readme.c
+cc -std=c11 -Wall -Wextra -Werror readme.c $(pkg-config --cflags --libs bantam) -o readme
+LD_LIBRARY_PATH=$libdir ./readme 2>&1 | grep -q 'model\.gguf' || { echo "the example of README.md fails"; exit 1; }
 if command -v c++ > /dev/null; then
     cp app.c app.cc
     c++ -std=c++17 -Wall -Wextra -pedantic -Werror app.cc $(pkg-config --cflags --libs bantam) -o cplusplus
@@ -53,4 +56,4 @@ END
 cmake -S . -B out -DCMAKE_PREFIX_PATH="$dest" > "$root/log" 2>&1 && cmake --build out > "$root/log" 2>&1 ||
     { cat "$root/log"; exit 1; }
 cp out/by_cmake . && check by_cmake
-echo "4 passed, 0 failed"
+echo "5 passed, 0 failed"
