@@ -1,10 +1,16 @@
 # Unit, kernel and golden tests (one program a file), the replayed fuzz corpora, the command's
 # tests, and a program built against the installed library. All run in the source folder.
+# BANTAM_TIME_FACTOR lets those that bound processor time know how slow programs are here.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+set(time_factor 1)
+if(CMAKE_CROSSCOMPILING OR BANTAM_SANITIZE)
+    set(time_factor 20)
+endif()
 
 function(bantam_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT BANTAM_TIME_FACTOR=${time_factor})
 endfunction()
 
 if(BANTAM_TESTS)
@@ -57,7 +63,7 @@ if(BANTAM_TESTS AND BANTAM_TOOLS)
     foreach(script ${cli_tests})
         get_filename_component(name ${script} NAME_WE)
         bantam_test(cli_${name} sh ${script})
-        set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT
+        set_property(TEST cli_${name} APPEND PROPERTY ENVIRONMENT
             "BANTAM=$<TARGET_FILE:bantam_cli>;BANTAM_EMULATOR=${emulator};BANTAM_BUILD=${PROJECT_BINARY_DIR}")
     endforeach()
     if(NOT CMAKE_CROSSCOMPILING AND NOT BANTAM_SANITIZE)

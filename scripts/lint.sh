@@ -5,7 +5,7 @@ build=$1
 failed=0
 complain() { echo "lint: $*"; failed=1; }
 
-sources=$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+sources=$(git ls-files --cached --others --exclude-standard '*.c' '*.h') || exit 1
 library=$(echo "$sources" | grep '^src/')
 
 # Floors: a file includes its own folder and lower floors, never a sibling.

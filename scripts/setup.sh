@@ -33,8 +33,8 @@ as_root=
 if [ "$(id -u)" != 0 ]; then
     command -v sudo > /dev/null || {
         echo "setup: packages are missing; please install them as root:" >&2
-        case $missing in *:arm64*) echo "    dpkg --add-architecture arm64 && apt-get update" >&2 ;; esac
-        echo "    apt-get install$missing" >&2
+        case $missing in *:arm64*) echo "    dpkg --add-architecture arm64" >&2 ;; esac
+        echo "    apt-get update && apt-get install$missing" >&2
         exit 1
     }
     as_root=sudo

@@ -64,7 +64,7 @@ static inline void refuse(const char *name, bantam_status expected, const char *
     }
     assert_int_equal(err.status, status);
     assert_int_equal(bnt_mem_live(), live);
-    assert_true(cpu_seconds() - start < 1.0);
+    assert_true(cpu_spent_at_most(1.0, start));
 }
 
 static inline void assert_text(bantam_text text, const char *expected)

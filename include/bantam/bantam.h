@@ -13,7 +13,8 @@
  * Option structs begin with their own size, so that a program built against an older header
  * keeps working. Set it and leave the rest zero: zero always means "the default".
  *
- *     bantam_session_options options = {sizeof options};
+ *     bantam_session_options options = {0};
+ *     options.struct_size = sizeof options;
  *
  * A model and a tokenizer do not change after they are opened and may be shared by any number
  * of threads. A session belongs to one thread at a time; only bantam_session_cancel() may be

@@ -1,4 +1,5 @@
 /* api_model.c - models: files, weights and tokenizer under one handle. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,10 +32,33 @@ static bool folder_has_tokenizer(const char *folder)
 
     for (size_t i = 0; i < sizeof files / sizeof files[0] && !found; i++) {
         char *const path = bnt_path_join(folder, files[i]);
-        found = path && bnt_file_kind_of(path) != BNT_FILE_ABSENT;
+        found = path && bnt_file_is_there(path);
         bnt_free(path);
     }
     return found;
+}
+
+/* Whether a GGUF file brings a tokenizer: the name "none" is the format's way to say no. */
+static bantam_status gguf_has_tokenizer(const bnt_gguf *gguf, bool *has, bantam_error *err)
+{
+    bantam_text model = {0};
+    const bantam_status status = bnt_gguf_text(gguf, "tokenizer.ggml.model", &model, err);
+    *has = model.data && !(model.size == 4 && memcmp(model.data, "none", 4) == 0);
+    return status;
+}
+
+/* In a GGUF file the two are written together; a file in which they differ was put together
+ * from two models. (The embedding of a folder may be padded, and added tokens lie beyond it.)
+ */
+static bantam_status check_rows(const bantam_model *model, const bnt_spec *spec,
+                                bantam_error *err)
+{
+    const uint32_t n_rows = model->weights->config.n_vocab;
+    if (spec->n_tokens == n_rows) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_FORMAT,
+                    "key tokenizer.ggml.tokens: expected one token for each of the "
+                    "embedding's %" PRIu32 " rows, found %" PRIu32,
+                    n_rows, spec->n_tokens);
 }
 
 /* Leaves model->tokenizer empty where the files have none. */
@@ -43,12 +67,17 @@ static bantam_status open_tokenizer(bantam_model *model, const char *path, banta
     const bnt_gguf *const gguf = bnt_archive_gguf(model->archive);
     const char *const folder = bnt_archive_folder(model->archive);
     bantam_status status = BANTAM_OK;
+    bool in_gguf = false;
     bnt_spec spec;
 
     bnt_spec_init(&spec);
-    if (gguf && bnt_gguf_find(gguf, "tokenizer.ggml.model")) {
+    if (gguf) status = gguf_has_tokenizer(gguf, &in_gguf, err);
+    if (in_gguf) {
         status = bnt_load_gguf(&spec, gguf, err);
-        if (status) bnt_fail_within(err, status, "%s: ", path);
+        if (!status) status = check_rows(model, &spec, err);
+    }
+    if (status) {
+        bnt_fail_within(err, status, "%s: ", path);
     } else if (folder && folder_has_tokenizer(folder)) {
         status = bnt_spec_load(&spec, folder, err);
     }
@@ -79,10 +108,7 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
     status = bnt_archive_open(&model->archive, path, err);
     if (status) goto fail;
     status = bnt_model_open(&model->weights, model->archive, o.rope, err);
-    if (status) {
-        bnt_fail_within(err, status, "%s: ", path);
-        goto fail;
-    }
+    if (status) goto fail;
     status = open_tokenizer(model, path, err);
     if (status) goto fail;
 

@@ -26,6 +26,12 @@ bnt_file_kind bnt_file_kind_of(const char *path)
     return BNT_FILE_OTHER;
 }
 
+bool bnt_file_is_there(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
 char *bnt_path_join(const char *dir, const char *name)
 {
     const size_t n_dir = strlen(dir), n_name = strlen(name);

@@ -25,7 +25,8 @@ typedef struct job {
     const uint8_t *data;
     uint32_t n_dims;
     uint64_t dims[BNT_MAX_DIMS]; /* dims[0] contiguous */
-    uint32_t head_dim; /* rows of each head go from halves to neighbors; 0: as they are */
+    /* The first rope_dims rows of each head go from halves to neighbors; head_dim 0: none. */
+    uint32_t head_dim, rope_dims;
 } job;
 
 typedef struct converter {
@@ -70,10 +71,15 @@ static bantam_status add_job(converter *c, job j, bantam_error *err)
     return BANTAM_OK;
 }
 
+/* turned: whose heads the rows belong to; NULL where rows stay as they are. */
 static bantam_status add_matrix(converter *c, const char *name, const bnt_matrix *m,
-                                uint32_t head_dim, bantam_error *err)
+                                const bnt_config *turned, bantam_error *err)
 {
-    job j = {.from = m->type, .data = m->data, .n_dims = 2, .head_dim = head_dim};
+    job j = {.from = m->type, .data = m->data, .n_dims = 2};
+    if (turned) {
+        j.head_dim = turned->head_dim;
+        j.rope_dims = turned->rope_dims;
+    }
     j.dims[0] = m->columns;
     j.dims[1] = m->rows;
     snprintf(j.name, sizeof j.name, "%s", name);
@@ -96,25 +102,25 @@ static bantam_status add_layer(converter *c, const bnt_model *model, uint32_t la
 {
     const bnt_layer *const l = &model->layers[layer];
     const bnt_config *const config = &model->config;
-    const uint32_t turned = config->pairing == BNT_PAIR_HALVES ? config->head_dim : 0;
+    const bnt_config *const turned = config->pairing == BNT_PAIR_HALVES ? config : NULL;
     const struct {
         const char *name;
         const bnt_matrix *matrix;
         const float *vector;
-        uint32_t head_dim;
+        const bnt_config *turned;
     } parts[] = {
-        {"attn_norm", NULL, l->attn_norm, 0}, {"attn_q", &l->q, NULL, turned},
-        {"attn_k", &l->k, NULL, turned},      {"attn_v", &l->v, NULL, 0},
-        {"attn_output", &l->o, NULL, 0},      {"ffn_norm", NULL, l->ffn_norm, 0},
-        {"ffn_gate", &l->gate, NULL, 0},      {"ffn_up", &l->up, NULL, 0},
-        {"ffn_down", &l->down, NULL, 0},
+        {"attn_norm", NULL, l->attn_norm, NULL}, {"attn_q", &l->q, NULL, turned},
+        {"attn_k", &l->k, NULL, turned},         {"attn_v", &l->v, NULL, NULL},
+        {"attn_output", &l->o, NULL, NULL},      {"ffn_norm", NULL, l->ffn_norm, NULL},
+        {"ffn_gate", &l->gate, NULL, NULL},      {"ffn_up", &l->up, NULL, NULL},
+        {"ffn_down", &l->down, NULL, NULL},
     };
     bantam_status status = BANTAM_OK;
 
     for (size_t i = 0; !status && i < sizeof parts / sizeof parts[0]; i++) {
         char name[64];
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, parts[i].name);
-        status = parts[i].matrix ? add_matrix(c, name, parts[i].matrix, parts[i].head_dim, err)
+        status = parts[i].matrix ? add_matrix(c, name, parts[i].matrix, parts[i].turned, err)
                                  : add_vector(c, name, parts[i].vector, config->n_embd, err);
     }
     return status;
@@ -123,7 +129,7 @@ static bantam_status add_layer(converter *c, const bnt_model *model, uint32_t la
 static bantam_status add_model(converter *c, const bnt_model *model, bantam_error *err)
 {
     const bnt_config *const config = &model->config;
-    bantam_status status = add_matrix(c, "token_embd.weight", &model->embed, 0, err);
+    bantam_status status = add_matrix(c, "token_embd.weight", &model->embed, NULL, err);
 
     for (uint32_t layer = 0; !status && layer < config->n_layers; layer++) {
         status = add_layer(c, model, layer, err);
@@ -131,7 +137,9 @@ static bantam_status add_model(converter *c, const bnt_model *model, bantam_erro
     if (!status) {
         status = add_vector(c, "output_norm.weight", model->output_norm, config->n_embd, err);
     }
-    if (!status && !config->tied) status = add_matrix(c, "output.weight", &model->head, 0, err);
+    if (!status && !config->tied) {
+        status = add_matrix(c, "output.weight", &model->head, NULL, err);
+    }
     if (!status && c->divisors) {
         status = add_vector(c, "rope_freqs.weight", c->divisors, config->rope_dims / 2, err);
     }
@@ -165,13 +173,14 @@ static uint64_t rows_of(const job *j)
     return rows;
 }
 
-/* Row r of the file comes from this row of the source: inside a head of hd rows, 2 i + j comes
- * from j hd / 2 + i. */
+/* Row r of the file comes from this row of the source: inside a head of which n rows are
+ * turned, 2 i + j comes from j n / 2 + i. */
 static uint64_t source_row(const job *j, uint64_t r)
 {
     if (!j->head_dim) return r;
-    const uint64_t head = r / j->head_dim, in_head = r % j->head_dim;
-    return head * j->head_dim + in_head % 2 * (j->head_dim / 2) + in_head / 2;
+    const uint64_t in_head = r % j->head_dim;
+    if (in_head >= j->rope_dims) return r;
+    return r - in_head + in_head % 2 * (j->rope_dims / 2) + in_head / 2;
 }
 
 static bantam_status write_tensor(converter *c, const job *j, uint64_t total, bantam_error *err)
@@ -277,7 +286,7 @@ static bantam_status from_folder(converter *c, const bnt_archive *archive, banta
     bnt_convert_config(c->w, config, c->type ? c->type : bnt_model_type(model),
                        config->name.size ? config->name
                                          : bnt_path_name(bnt_archive_path(archive)));
-    if (spec.n_tokens) status = bnt_convert_words(c->w, &spec, err);
+    if (spec.n_tokens) status = bnt_convert_words(c->w, &spec, config->n_vocab, err);
     if (status) goto done;
 
     if (config->scaling == BNT_ROPE_LLAMA3) {

@@ -39,6 +39,21 @@ static const char *key_of(keys *k, const char *name)
     return k->key;
 }
 
+/* What multiplies cos and sin. Readers compute mscale(factor) and multiply it by attn_factor;
+ * those of mistral3 first divide it by mscale(factor, multiplier), those of llama know no
+ * multiplier. */
+static void put_yarn_factor(keys *k, const bnt_config *c)
+{
+    const bool divided = c->query_scale_beta > 0.0 && c->attention_factor == 1.0;
+    const double computed = divided ? 1.0 : bnt_yarn_mscale(c->scale_factor, 1.0);
+
+    if (divided) bnt_gguf_put_f32(k->w, key_of(k, "rope.scaling.yarn_log_multiplier"), 1.0f);
+    if (c->attention_factor != computed) {
+        bnt_gguf_put_f32(k->w, key_of(k, "rope.scaling.attn_factor"),
+                         (float)(c->attention_factor / computed));
+    }
+}
+
 static void put_rope(keys *k, const bnt_config *c)
 {
     bnt_gguf_writer *const w = k->w;
@@ -50,15 +65,14 @@ static void put_rope(keys *k, const bnt_config *c)
         bnt_gguf_put_text(w, key_of(k, "rope.scaling.type"), (bantam_text){name, strlen(name)});
         bnt_gguf_put_f32(w, key_of(k, "rope.scaling.factor"), (float)c->scale_factor);
     }
-    if (c->scaling == BNT_ROPE_YARN) {
+    if (c->scaling == BNT_ROPE_YARN || c->query_scale_beta > 0.0) {
         bnt_gguf_put_u32(w, key_of(k, "rope.scaling.original_context_length"),
                          c->original_context_tokens);
+    }
+    if (c->scaling == BNT_ROPE_YARN) {
         bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_beta_fast"), (float)c->beta_fast);
         bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_beta_slow"), (float)c->beta_slow);
-        /* 1 where the factor on cos and sin is 1 (mscale over mscale_all_dim), 0 where it is
-         * YaRN's own 1 + 0.1 ln(factor). */
-        bnt_gguf_put_f32(w, key_of(k, "rope.scaling.yarn_log_multiplier"),
-                         c->attention_factor == 1.0 ? 1.0f : 0.0f);
+        put_yarn_factor(k, c);
     }
     if (c->query_scale_beta > 0.0) {
         bnt_gguf_put_f32(w, key_of(k, "attention.temperature_scale"),
@@ -66,10 +80,16 @@ static void put_rope(keys *k, const bnt_config *c)
     }
 }
 
+/* A gate or rotary table that a llama pass does not have. */
+static bool is_phonelm(const bnt_config *c)
+{
+    return c->act == BNT_ACT_RELU || c->int8_rope != BANTAM_ROPE_FLOAT;
+}
+
 static const char *architecture_of(const bnt_config *c)
 {
     if (c->query_scale_beta > 0.0) return "mistral3";
-    return c->act == BNT_ACT_RELU ? "phonelm" : "llama";
+    return is_phonelm(c) ? "phonelm" : "llama";
 }
 
 void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type *type,
@@ -98,8 +118,9 @@ void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type 
         bnt_gguf_put_bools(w, key_of(&k, "attention.sliding_window_pattern"), c->windowed,
                            c->n_layers);
     }
-    if (c->act == BNT_ACT_RELU) {
-        bnt_gguf_put_text(w, key_of(&k, "activation"), (bantam_text){"relu", 4});
+    if (is_phonelm(c)) {
+        const char *const act = c->act == BNT_ACT_RELU ? "relu" : "silu";
+        bnt_gguf_put_text(w, key_of(&k, "activation"), (bantam_text){act, 4});
         bnt_gguf_put_bool(w, key_of(&k, "rope.int8"), c->int8_rope != BANTAM_ROPE_FLOAT);
     }
     put_rope(&k, c);

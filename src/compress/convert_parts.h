@@ -9,9 +9,11 @@
 void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *config, const bnt_type *type,
                         bantam_text name);
 
-/* The tokenizer.* keys. A vocabulary without a merge list gets the list its ranks imply.
- * BANTAM_ERR_UNSUPPORTED where GGUF has no way to say what the tokenizer does. */
-bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, bantam_error *err);
+/* The tokenizer.* keys, with as many tokens as the embedding has rows. A vocabulary without a
+ * merge list gets the list its ranks imply. BANTAM_ERR_UNSUPPORTED where GGUF has no way to say
+ * what the tokenizer does. */
+bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, uint32_t n_rows,
+                                bantam_error *err);
 
 /* llama.cpp's number for "mostly this type" (general.file_type). */
 uint32_t bnt_convert_file_type(const bnt_type *type);

@@ -74,14 +74,16 @@ static bool is_special(const bnt_token_spec *t)
            t->kind == BNT_TOKEN_UNUSED;
 }
 
-static bantam_status put_tokens(bnt_gguf_writer *w, const bnt_spec *spec, bantam_error *err)
+/* Rows of the embedding beyond the vocabulary get names that no text has. */
+static bantam_status put_tokens(bnt_gguf_writer *w, const bnt_spec *spec, uint32_t n_rows,
+                                bantam_error *err)
 {
     texts t;
     bantam_status status = BANTAM_OK;
-    int32_t *const kinds = bnt_calloc(spec->n_tokens, sizeof *kinds);
+    int32_t *const kinds = bnt_calloc(n_rows, sizeof *kinds);
 
-    if (!texts_init(&t, spec->n_tokens) || !kinds) {
-        status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %u tokens", spec->n_tokens);
+    if (!texts_init(&t, n_rows) || !kinds) {
+        status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %u tokens", n_rows);
         goto done;
     }
     for (uint32_t i = 0; i < spec->n_tokens; i++) {
@@ -97,8 +99,13 @@ static bantam_status put_tokens(bnt_gguf_writer *w, const bnt_spec *spec, bantam
         }
         texts_end_one(&t);
     }
+    for (uint32_t i = spec->n_tokens; i < n_rows; i++) {
+        kinds[i] = BNT_TOKEN_UNUSED;
+        bnt_buf_printf(&t.bytes, "[PAD%u]", (unsigned)i);
+        texts_end_one(&t);
+    }
     status = texts_put(&t, w, "tokenizer.ggml.tokens", err);
-    bnt_gguf_put_i32s(w, "tokenizer.ggml.token_type", kinds, spec->n_tokens);
+    bnt_gguf_put_i32s(w, "tokenizer.ggml.token_type", kinds, n_rows);
 
 done:
     texts_deinit(&t);
@@ -108,11 +115,12 @@ done:
 
 /* Scores under which highest-score-first merging does what the merge list does: the earlier a
  * token is first merged, the higher. */
-static bantam_status put_scores(bnt_gguf_writer *w, const bnt_spec *spec, bantam_error *err)
+static bantam_status put_scores(bnt_gguf_writer *w, const bnt_spec *spec, uint32_t n_rows,
+                                bantam_error *err)
 {
-    float *const scores = bnt_calloc(spec->n_tokens, sizeof *scores);
+    float *const scores = bnt_calloc(n_rows, sizeof *scores);
     if (!scores) {
-        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %u scores", spec->n_tokens);
+        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %u scores", n_rows);
     }
     for (uint32_t i = 0; i < spec->n_tokens; i++) {
         scores[i] = spec->kind == BNT_VOCAB_BPE_SCORES ? spec->tokens[i].score : -1e9f;
@@ -120,7 +128,7 @@ static bantam_status put_scores(bnt_gguf_writer *w, const bnt_spec *spec, bantam
     for (uint32_t i = spec->n_merges; i-- > 0;) {
         scores[spec->merges[i].result] = -(float)i;
     }
-    bnt_gguf_put_f32s(w, "tokenizer.ggml.scores", scores, spec->n_tokens);
+    bnt_gguf_put_f32s(w, "tokenizer.ggml.scores", scores, n_rows);
     bnt_free(scores);
     return BANTAM_OK;
 }
@@ -223,12 +231,18 @@ static bool adds_space(const bnt_spec *spec)
     return false;
 }
 
-bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, bantam_error *err)
+bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, uint32_t n_rows,
+                                bantam_error *err)
 {
     const char *const model = spec->byte_level ? "gpt2" : "llama";
     const char *const pre = *spec->pre_name ? spec->pre_name : "default";
     bantam_status status;
 
+    if (spec->n_tokens > n_rows) {
+        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                        "tokenizer: %u tokens for an embedding of %u rows have no GGUF form",
+                        spec->n_tokens, n_rows);
+    }
     if (!spec->byte_level && spec->kind == BNT_VOCAB_BPE_RANKS) {
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
                         "tokenizer: a rank vocabulary without bytes has no GGUF form");
@@ -239,9 +253,9 @@ bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, bantam
     }
     bnt_gguf_put_text(w, "tokenizer.ggml.model", (bantam_text){model, strlen(model)});
     bnt_gguf_put_text(w, "tokenizer.ggml.pre", (bantam_text){pre, strlen(pre)});
-    status = put_tokens(w, spec, err);
+    status = put_tokens(w, spec, n_rows, err);
     if (status) return status;
-    status = spec->byte_level ? put_merges(w, spec, err) : put_scores(w, spec, err);
+    status = spec->byte_level ? put_merges(w, spec, err) : put_scores(w, spec, n_rows, err);
     if (status) return status;
 
     put_id(w, "tokenizer.ggml.bos_token_id", spec->bos);

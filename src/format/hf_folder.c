@@ -271,9 +271,9 @@ static bantam_status read_config(bnt_archive *a, bantam_error *err)
     char *const path = path_of(a, "config.json", err);
     if (!path) return BANTAM_ERR_NOMEM;
 
-    const bantam_status status = bnt_file_kind_of(path) == BNT_FILE_ABSENT
-                                     ? no_config(a, err)
-                                     : read_object(path, MAX_CONFIG_BYTES, &a->config, err);
+    const bantam_status status = bnt_file_is_there(path)
+                                     ? read_object(path, MAX_CONFIG_BYTES, &a->config, err)
+                                     : no_config(a, err);
     bnt_free(path);
     return status;
 }
@@ -287,9 +287,9 @@ bantam_status bnt_hf_folder_read(bnt_archive *a, bantam_error *err)
     char *const single = path_of(a, "model.safetensors", err);
     if (!index || !single) {
         status = BANTAM_ERR_NOMEM;
-    } else if (bnt_file_kind_of(index) != BNT_FILE_ABSENT) {
+    } else if (bnt_file_is_there(index)) {
         status = add_indexed(a, index, err);
-    } else if (bnt_file_kind_of(single) != BNT_FILE_ABSENT) {
+    } else if (bnt_file_is_there(single)) {
         status = add_weights(a, "model.safetensors", err);
         if (!status) status = bnt_archive_index(a, err);
     } else {

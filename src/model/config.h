@@ -52,6 +52,9 @@ typedef struct bnt_config {
 bantam_status bnt_config_read(bnt_config *out, const bnt_archive *archive, bantam_rope rope,
                               bantam_error *err);
 
+/* YaRN's magnitude: 0.1 m ln(factor) + 1, and 1 where nothing is stretched. */
+double bnt_yarn_mscale(double factor, double m);
+
 /* For people: "llama3", "phonelm", ...; "normal", "yarn", "int8 table", ... . The family is the
  * row's in arch.c, refined where the numbers prove more. */
 const char *bnt_config_family(const bnt_config *config);

@@ -313,6 +313,11 @@ bantam_status bnt_config_from_gguf(bnt_config *c, const bnt_archive *archive, ba
     if (!c->architecture.data) {
         return bnt_fail(err, BANTAM_ERR_FORMAT, "metadata key general.architecture is missing");
     }
+    if (!c->architecture.size || memchr(c->architecture.data, 0, c->architecture.size)) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "key general.architecture: expected a name, found %s",
+                        c->architecture.size ? "one with a NUL in it" : "an empty string");
+    }
     c->arch = bnt_arch_of_gguf(c->architecture);
     if (!c->arch) {
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "architecture %.*s is not supported",

@@ -77,6 +77,20 @@ static bantam_status read_arch(const json_t *config, bnt_config *c, bantam_error
     return BANTAM_OK;
 }
 
+/* A size. bnt_json_u32() would take 32.0 for 32; the authors' own code does not. */
+static bantam_status read_size(const json_t *object, const char *key, uint32_t *out,
+                               bantam_error *err)
+{
+    const json_t *const value = json_object_get(object, key);
+    if (json_is_real(value)) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "config.json: %s: expected a whole number, found a real one (%g)", key,
+                        json_real_value(value));
+    }
+    const bantam_status status = bnt_json_u32(object, key, out, err);
+    return status ? bnt_fail_within(err, status, "config.json: ") : BANTAM_OK;
+}
+
 static bantam_status read_shape(const json_t *j, bnt_config *c, bantam_error *err)
 {
     static const char *const required[] = {"num_hidden_layers",   "hidden_size",
@@ -86,15 +100,15 @@ static bantam_status read_shape(const json_t *j, bnt_config *c, bantam_error *er
         const bantam_status status = demand(j, required[i], err);
         if (status) return status;
     }
-    bantam_status status = bnt_json_u32(j, "num_hidden_layers", &c->n_layers, err);
-    if (!status) status = bnt_json_u32(j, "hidden_size", &c->n_embd, err);
-    if (!status) status = bnt_json_u32(j, "num_attention_heads", &c->n_heads, err);
-    if (!status) status = bnt_json_u32(j, "intermediate_size", &c->n_ffn, err);
-    if (!status) status = bnt_json_u32(j, "vocab_size", &c->n_vocab, err);
-    if (!status) status = bnt_json_u32(j, "max_position_embeddings", &c->context_tokens, err);
+    bantam_status status = read_size(j, "num_hidden_layers", &c->n_layers, err);
+    if (!status) status = read_size(j, "hidden_size", &c->n_embd, err);
+    if (!status) status = read_size(j, "num_attention_heads", &c->n_heads, err);
+    if (!status) status = read_size(j, "intermediate_size", &c->n_ffn, err);
+    if (!status) status = read_size(j, "vocab_size", &c->n_vocab, err);
+    if (!status) status = read_size(j, "max_position_embeddings", &c->context_tokens, err);
     if (!status) {
         c->n_kv_heads = c->n_heads;
-        status = bnt_json_u32(j, "num_key_value_heads", &c->n_kv_heads, err);
+        status = read_size(j, "num_key_value_heads", &c->n_kv_heads, err);
     }
     if (!status) status = bnt_config_check_sizes(c, err);
     if (status) return status;
@@ -107,7 +121,7 @@ static bantam_status read_shape(const json_t *j, bnt_config *c, bantam_error *er
                         c->n_embd, c->n_heads);
     }
     c->head_dim = c->n_embd / c->n_heads;
-    status = bnt_json_u32(j, "head_dim", &c->head_dim, err);
+    status = read_size(j, "head_dim", &c->head_dim, err);
     if (status) return status;
 
     double eps = (double)c->norm_eps;
@@ -147,17 +161,21 @@ static bantam_status read_switches(const json_t *j, bnt_config *c, bantam_error 
     return BANTAM_OK;
 }
 
-/* A file without an output head shares the embedding whatever its config says, and one whose
- * config says shared is so even where a head was saved too. */
+/* Of a vision model's two statements the inner one counts. A config that says the embedding is
+ * the head is believed even where a head was saved too; where none was, it must not have said
+ * that there is one. */
 static bantam_status read_tied(const json_t *config, const json_t *j, bnt_config *c,
                                const bnt_archive *archive, bantam_error *err)
 {
+    const json_t *const outer = json_object_get(config, "tie_word_embeddings");
+    const json_t *const inner = json_object_get(j, "tie_word_embeddings");
     c->tied = c->arch->tied;
     bantam_status status = bnt_json_bool(config, "tie_word_embeddings", &c->tied, err);
-    if (!status && j != config) {
-        status = bnt_json_bool(j, "tie_word_embeddings", &c->tied, err);
+    if (!status) status = bnt_json_bool(j, "tie_word_embeddings", &c->tied, err);
+    if (!bnt_archive_find(archive, bnt_names_of(archive)->head)) {
+        const bool denied = json_is_false(outer) || json_is_false(inner);
+        c->tied = json_is_true(outer) || json_is_true(inner) || !denied;
     }
-    if (!bnt_archive_find(archive, bnt_names_of(archive)->head)) c->tied = true;
     return status;
 }
 

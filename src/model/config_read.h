@@ -16,9 +16,6 @@ bantam_status bnt_config_from_json(bnt_config *c, const bnt_archive *archive,
 /* Layers, width and heads: readers ask before they divide by them or count with them. */
 bantam_status bnt_config_check_sizes(const bnt_config *c, bantam_error *err);
 
-/* YaRN's magnitude: 0.1 m ln(factor) + 1, and 1 where nothing is stretched. */
-double bnt_yarn_mscale(double factor, double m);
-
 /* Marks the layers that a window holds for where the file names none of them: as the known
  * model has it, else all. */
 void bnt_config_spread_window(bnt_config *c);

@@ -159,19 +159,81 @@ static bantam_status find_layer(const finder *f, uint32_t index)
     return check_norm(f, layer_name(f, index, n->ffn_norm).text);
 }
 
-/* A layer past the last one means that the stated number of layers is not this file's. */
-static bantam_status refuse_more_layers(const finder *f)
+/* Reads the number of a layer and the dot behind it; where none stands there, or one that files
+ * would not spell so, false. */
+static bool take_layer(bantam_text *rest, uint32_t *layer)
 {
-    const bnt_names *const n = f->names;
+    size_t n = 0;
+    for (*layer = 0; n < rest->size && n < 6; n++) {
+        const char digit = rest->data[n];
+        if (digit < '0' || digit > '9') break;
+        *layer = 10 * *layer + (uint32_t)(digit - '0');
+    }
+    if (n == 0 || n == rest->size || rest->data[n] != '.') return false;
+    if (n > 1 && rest->data[0] == '0') return false;
+    rest->data += n + 1;
+    rest->size -= n + 1;
+    return true;
+}
+
+static bool text_is(bantam_text text, const char *name)
+{
+    return name && text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
+}
+
+static bool text_begins(bantam_text text, const char *name)
+{
+    const size_t n = strlen(name);
+    return text.size >= n && memcmp(text.data, name, n) == 0;
+}
+
+static bool is_layer_part(const bnt_names *n, bantam_text suffix)
+{
     const char *const suffixes[] = {n->attn_norm, n->q,    n->k,  n->v,   n->o,
                                     n->ffn_norm,  n->gate, n->up, n->down};
-    const uint32_t n_layers = f->model->config.n_layers;
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        const tensor_name name = layer_name(f, n_layers, suffixes[i]);
-        if (bnt_archive_find(f->model->archive, name.text)) {
+        if (text_is(suffix, suffixes[i])) return true;
+    }
+    /* A table that files of Hugging Face used to carry; rope.c computes it. */
+    return text_is(suffix, "self_attn.rotary_emb.inv_freq");
+}
+
+/* Tensors outside the layers: those of an image tower may lie in the same file. In a folder
+ * nothing says what else belongs to a model, as its authors' own code ignores it too. */
+static bool is_known_outside(const finder *f, bantam_text name)
+{
+    const bnt_names *const n = f->names;
+    if (!bnt_archive_gguf(f->model->archive)) return true;
+    return text_is(name, n->embed) || text_is(name, n->output_norm) || text_is(name, n->head) ||
+           text_is(name, n->divisors) || text_begins(name, "v.") || text_begins(name, "mm.");
+}
+
+/* A tensor that the pass has no place for means another model than the config says: computed
+ * without it the text would be wrong and nothing would show it. */
+static bantam_status refuse_strangers(const finder *f)
+{
+    const uint32_t n_layers = f->model->config.n_layers;
+    for (size_t i = 0; i < bnt_archive_n_tensors(f->model->archive); i++) {
+        const bantam_text name = bnt_archive_tensor_at(f->model->archive, i)->name;
+        bantam_text rest = name;
+        uint32_t layer = 0;
+        bool known = false;
+        if (!text_begins(name, f->names->layer)) {
+            known = is_known_outside(f, name);
+        } else {
+            rest.data += strlen(f->names->layer);
+            rest.size -= strlen(f->names->layer);
+            known = take_layer(&rest, &layer) && is_layer_part(f->names, rest);
+        }
+        if (!known) {
+            return bnt_fail(f->err, BANTAM_ERR_UNSUPPORTED,
+                            "tensor %.*s is not part of any model that is supported",
+                            BNT_TEXT_ARG(name));
+        }
+        if (layer >= n_layers) {
             return bnt_fail(f->err, BANTAM_ERR_FORMAT,
-                            "tensor %s: the model is said to have %" PRIu32 " layers",
-                            name.text, n_layers);
+                            "tensor %.*s: the model is said to have %" PRIu32 " layers",
+                            BNT_TEXT_ARG(name), n_layers);
         }
     }
     return BANTAM_OK;
@@ -217,12 +279,12 @@ bantam_status bnt_weights_find(bnt_model *model, bantam_error *err)
     for (uint32_t l = 0; l < c->n_layers && !status; l++) {
         status = find_layer(&f, l);
     }
-    if (!status) status = refuse_more_layers(&f);
     if (!status) status = check_norm(&f, f.names->output_norm);
     if (!status && c->tied) model->head = model->embed;
     if (!status && !c->tied) {
         status = find_matrix(&f, f.names->head, c->n_vocab, c->n_embd, &model->head);
     }
+    if (!status) status = refuse_strangers(&f);
     if (status) return status;
     return copy_norms(&f);
 }

@@ -36,7 +36,7 @@ static bantam_status map_beside(const char *folder, const char *name, bnt_map **
     *out = NULL;
     if (!path) return bnt_load_nomem(err);
     const bantam_status status =
-        bnt_file_kind_of(path) == BNT_FILE_ABSENT ? BANTAM_OK : bnt_map_open(out, path, err);
+        bnt_file_is_there(path) ? bnt_map_open(out, path, err) : BANTAM_OK;
     bnt_free(path);
     return status;
 }
@@ -211,7 +211,7 @@ static bantam_status find_file(const char *folder, char **out, bantam_error *err
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *const path = bnt_path_join(folder, names[i]);
         if (!path) return bnt_load_nomem(err);
-        if (bnt_file_kind_of(path) != BNT_FILE_ABSENT) {
+        if (bnt_file_is_there(path)) {
             *out = path;
             return BANTAM_OK;
         }

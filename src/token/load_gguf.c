@@ -40,6 +40,12 @@ static bantam_status read_kinds(bnt_spec *spec, const bnt_gguf *gguf, bool *foun
 
     *found = !status && items.pair;
     if (!*found) return status;
+    /* The format's type, and its unsigned sibling, which some writers take for it. */
+    if (items.pair->element != BNT_GGUF_I32 && items.pair->element != BNT_GGUF_U32) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "key %s: expected array of i32, found elements of %zu bytes",
+                        KEY("token_type"), bnt_gguf_type_bytes(items.pair->element));
+    }
     for (uint32_t i = 0; bnt_gguf_next_i64(&items, &kind); i++) {
         if (kind < 0 || kind > BNT_TOKEN_BYTE) {
             return bnt_fail(err, BANTAM_ERR_FORMAT,

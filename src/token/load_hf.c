@@ -99,11 +99,12 @@ bantam_status bnt_hf_config(bnt_spec *spec, const json_t *config, const json_t *
         }
         bantam_status status = bnt_json_bool(config, "add_bos_token", &spec->adds_bos, err);
         if (!status) status = bnt_json_bool(config, "add_eos_token", &spec->adds_eos, err);
-        if (status) return status;
+        if (status) return bnt_fail_within(err, status, "tokenizer_config.json beside it: ");
     }
     read_ids(spec, config, generation, model_config, decided);
     if (text.size > BNT_MAX_TEMPLATE_BYTES) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT, "chat_template: %zu bytes, at most %d",
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "tokenizer_config.json beside it: chat_template: %zu bytes, at most %d",
                         text.size, BNT_MAX_TEMPLATE_BYTES);
     }
     if (text.size) {

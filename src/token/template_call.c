@@ -14,9 +14,6 @@ void bnt_op_macro(bnt_machine *m, const bnt_instr *in)
 
     if (!macro) return;
     *macro = (bnt_tv_macro){&m->t->funcs[in->a], m->scope};
-    for (bnt_scope *s = m->scope; s && !s->kept; s = s->outer) {
-        s->kept = true;
-    }
     bnt_machine_push(m, (bnt_tv){.type = BNT_TV_MACRO, .u.macro = macro});
 }
 

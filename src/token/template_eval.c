@@ -334,8 +334,8 @@ static void op_for(bnt_machine *m, const bnt_instr *in)
     m->loop = l;
 }
 
-/* Leaves whatever the last iteration began, gives the next one a scope without names, and
- * takes its item. False where there is none left, or after a failure. */
+/* Leaves whatever the last iteration began, empties the scope for the next one, and takes its
+ * item. False where there is none left, or after a failure. */
 static bool next_item(bnt_machine *m, const bnt_instr *in, bnt_tv *item)
 {
     bnt_loop *const l = m->loop;
@@ -346,8 +346,6 @@ static bool next_item(bnt_machine *m, const bnt_instr *in, bnt_tv *item)
         jump(m, in);
         return false;
     }
-    if (l->scope->kept) l->scope = bnt_machine_scope(m, l->outside.scope);
-    if (m->r.status) return false;
     l->scope->n = 0;
     m->scope = l->scope;
     l->self.at = l->next++;

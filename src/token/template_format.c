@@ -51,7 +51,7 @@ static bool number_text(bnt_render *r, const field *f, bnt_tv v, char text[NUMBE
         return bnt_tv_float_fixed(x, f->type, precision, text, NUMBER_TEXT);
     case '%':
         if (!bnt_tv_float_fixed(x * 100, 'f', precision, text, NUMBER_TEXT - 1)) return false;
-        strcat(text, "%");
+        memcpy(text + strlen(text), "%", 2);
         return true;
     default:
         bnt_tv_fail(r, BANTAM_ERR_UNSUPPORTED, "number format '%c' is not supported", f->type);

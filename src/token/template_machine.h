@@ -20,7 +20,6 @@ typedef struct bnt_scope {
     struct bnt_scope *outer; /* NULL: only the outermost names are beyond */
     bnt_slot *slots;
     uint32_t n, room;
-    bool kept; /* a macro refers to it, so that it must not be used again */
 } bnt_scope;
 
 struct bnt_tv_macro {
@@ -39,7 +38,7 @@ typedef struct bnt_place {
 typedef struct bnt_loop {
     bnt_tv_loop self; /* first: a loop value points here */
     bnt_place outside;
-    bnt_scope *scope; /* of the iteration under way */
+    bnt_scope *scope; /* of the iteration under way; all iterations share it, as in Jinja */
     size_t next;      /* index of the item that comes next */
     bnt_tv kept;      /* list of the items that the `if` of the loop chose */
 } bnt_loop;

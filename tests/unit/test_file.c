@@ -65,8 +65,10 @@ static void kinds_are_told_apart(void **state)
     assert_int_equal(bnt_file_kind_of(folder), BNT_FILE_FOLDER);
     assert_int_equal(bnt_file_kind_of("/dev/null"), BNT_FILE_OTHER);
     assert_int_equal(bnt_file_kind_of(name), BNT_FILE_ABSENT);
+    assert_false(bnt_file_is_there(name));
     assert_int_equal(symlink("nowhere", name), 0);
     assert_int_equal(bnt_file_kind_of(name), BNT_FILE_ABSENT);
+    assert_true(bnt_file_is_there(name));
     unlink(name);
     write_whole(path, "x", 1);
     assert_int_equal(bnt_file_kind_of(path), BNT_FILE_REGULAR);

@@ -270,7 +270,8 @@ static void the_deepest_source_needs_little_stack(void **state)
 
     (void)state;
     assert_int_equal(pthread_attr_init(&attributes), 0);
-    assert_int_equal(pthread_attr_setstacksize(&attributes, SANITIZED ? 1 << 20 : 96 << 10), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, SANITIZED ? 1 << 20 : 128 << 10),
+                     0);
     assert_int_equal(pthread_create(&thread, &attributes, parse_the_deepest, NULL), 0);
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);

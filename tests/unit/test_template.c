@@ -190,6 +190,12 @@ static void break_and_continue_leave_what_is_open(void **state)
         {"{% for i in range(5) %}{% with a = i %}{% if a == 3 %}{% break %}{% endif %}{% "
          "continue %}{% endwith %}{% endfor %}{{ a }}z",
          "z"},
+        {"{% for i in range(4) %}a{% set x %}b{% filter upper %}c{% if i > 2 %}{% break %}{% "
+         "else %}{% continue %}{% endif %}{% endfilter %}{% endset %}{{ x }}{% endfor %}z",
+         "aaaaz"},
+        {"{% set y %}1{% for i in range(4) %}a{% set x %}b{% if i > 1 %}{% break %}{% endif "
+         "%}{% endset %}{{ x }}{% endfor %}z{% endset %}{{ y }}",
+         "1ababaz"},
     };
     (void)state;
     CHECK_TEXTS(cases);
@@ -290,6 +296,10 @@ static void macros_take_arguments_as_python_functions_do(void **state)
 static void macros_see_what_is_around_them(void **state)
 {
     static const template_case cases[] = {
+        {"{% set ns = namespace(m=none) %}{% for i in [1, 2] %}{% macro m() %}[{{ i }}{{ q "
+         "}}{{ loop.index }}]{% endmacro %}{% set q = i * 10 %}{% if loop.first %}{% set ns.m "
+         "= m %}{% endif %}{{ ns.m() }}{% endfor %}",
+         "[1101][2202]"},
         {"{% macro fact(k) %}{% if k > 1 %}{{ k }}*{{ fact(k - 1) }}{% else %}1{% endif %}{% "
          "endmacro %}{{ fact(5) }}",
          "5*4*3*2*1"},
