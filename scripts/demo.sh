@@ -19,7 +19,7 @@ say "\$ bantam run demo.gguf \"Once upon a time\" -n 48 --seed 7"
 "$bantam" run "$model" "Once upon a time" -n 48 --seed 7 --ignore-eos
 echo
 
-say "\$ bantam run ... --json: the plan of memory, kept"
+say "\$ bantam run ... --json: rates, and the memory planned for the model beside the whole process's peak"
 "$bantam" run "$model" "Once upon a time" -n 48 --seed 7 --ignore-eos --json |
     tr ',' '\n' | grep -E 'tok_s|bytes|tokens"' | grep -v '"tokens":\[' | tr -d '{}'
 

@@ -7,7 +7,7 @@
 #define BNT_TESTS_TEMPLATE_CASES_H
 #include "support.h"
 
-#include "token/template.h"
+#include "template/template.h"
 
 /* 5 March 2024, a Tuesday, 07:08:09 UTC. */
 #define CASE_NOW 1709622489

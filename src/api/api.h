@@ -3,7 +3,7 @@
 #define BNT_API_API_H
 #include "session/session.h"
 #include "token/load.h"
-#include "token/template.h"
+#include "template/template.h"
 #include "token/tokenizer.h"
 
 struct bantam_tokenizer {

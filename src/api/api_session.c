@@ -54,6 +54,7 @@ bantam_status bantam_session_score(bantam_session *session, const uint32_t *toke
                                    size_t n_tokens, bantam_logits_fn fn, void *user,
                                    bantam_error *err)
 {
+    if (!fn) return bnt_fail(err, BANTAM_ERR_INVALID, "score: no function given");
     return bnt_session_score(session->session, tokens, n_tokens, fn, user, err);
 }
 

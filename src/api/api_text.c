@@ -71,6 +71,15 @@ void bantam_tokenizer_describe(const bantam_tokenizer *tokenizer, bantam_tokeniz
     bnt_tokenizer_describe(tokenizer->tokens, out);
 }
 
+/* BANTAM_ERR_INVALID for a count without what it counts. */
+static bantam_status check_given(const void *data, size_t size, const char *what,
+                                 bantam_error *err)
+{
+    if (data || size == 0) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_INVALID, "%s: %zu are announced, none is given", what,
+                    size);
+}
+
 bantam_status bantam_tokenize(const bantam_tokenizer *tokenizer, bantam_text text,
                               unsigned flags, uint32_t *tokens, size_t capacity,
                               size_t *n_tokens, bantam_error *err)
@@ -80,6 +89,9 @@ bantam_status bantam_tokenize(const bantam_tokenizer *tokenizer, bantam_text tex
         return bnt_fail(err, BANTAM_ERR_INVALID, "text of %zu bytes, at most %d", text.size,
                         BNT_MAX_PROMPT_BYTES);
     }
+    bantam_status status = check_given(text.data, text.size, "bytes of text", err);
+    if (!status) status = check_given(tokens, capacity, "places for tokens", err);
+    if (status) return status;
     return bnt_tokenizer_encode(tokenizer->tokens, text, flags, tokens, capacity, n_tokens,
                                 err);
 }
@@ -88,6 +100,10 @@ bantam_status bantam_detokenize(const bantam_tokenizer *tokenizer, const uint32_
                                 size_t n_tokens, unsigned flags, char *text, size_t capacity,
                                 size_t *size, bantam_error *err)
 {
+    *size = 0;
+    bantam_status status = check_given(tokens, n_tokens, "tokens", err);
+    if (!status) status = check_given(text, capacity, "places for text", err);
+    if (status) return status;
     return bnt_tokenizer_decode(tokenizer->tokens, tokens, n_tokens, flags, text, capacity,
                                 size, err);
 }
@@ -147,10 +163,14 @@ bantam_status bantam_render_chat(const bantam_tokenizer *tokenizer, bantam_text 
                               tokenizer->chat_error.message)
                    : bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "the model has no chat template");
     }
+    bantam_status status = check_given(json.data, json.size, "bytes of chat", err);
+    if (!status) status = check_given(text, capacity, "places for text", err);
+    if (status) return status;
     bnt_buf_init(&out, BNT_MAX_STRING);
-    bantam_status status = bnt_json_parse(&variables, json.data, json.size, &why);
+    status = bnt_json_parse(&variables, json.data, json.size, &why);
     if (status) {
-        /* To a file this would be a fault of format, to this call it is one of its arguments. */
+        /* To a file this would be a fault of format, to this call it is one of its arguments.
+         */
         if (status == BANTAM_ERR_FORMAT) status = BANTAM_ERR_INVALID;
         status = bnt_fail(err, status, "chat: %s", why.message);
         goto done;

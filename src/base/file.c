@@ -32,6 +32,12 @@ bool bnt_file_is_there(const char *path)
     return lstat(path, &st) == 0;
 }
 
+bool bnt_file_is_same(const char *path, const char *other)
+{
+    struct stat a, b;
+    return !stat(path, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 char *bnt_path_join(const char *dir, const char *name)
 {
     const size_t n_dir = strlen(dir), n_name = strlen(name);

@@ -15,6 +15,8 @@ bnt_file_kind bnt_file_kind_of(const char *path);
 /* Whether anything has that name, a link that leads nowhere too: where a file may be left out,
  * a broken link is not its absence. */
 bool bnt_file_is_there(const char *path);
+/* Whether two paths lead to one file, by whatever links. */
+bool bnt_file_is_same(const char *path, const char *other);
 
 /* Appends a regular file's bytes to buf; BANTAM_ERR_FORMAT when it is longer than buf->max
  * allows. Messages begin with the path. */

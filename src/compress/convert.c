@@ -331,6 +331,10 @@ bantam_status bnt_convert(const char *in, const char *out,
 
     bantam_status status = read_options(&c, options, err);
     if (status) return status;
+    /* The new file takes the place of the old one, which nobody can have meant here. */
+    if (bnt_file_is_same(in, out)) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "%s: input and output are the same file", out);
+    }
     status = bnt_archive_open(&archive, in, err);
     if (status) goto done;
     status = bnt_gguf_writer_open(&c.w, out, err);

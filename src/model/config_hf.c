@@ -49,6 +49,22 @@ static bantam_status read_object(const json_t *object, const char *key, const js
     return BANTAM_OK;
 }
 
+/* Whether a class, if any is named, generates text. */
+static bool names_language_model(bantam_text class_name)
+{
+    static const char *const ends[] = {"ForCausalLM", "ForConditionalGeneration",
+                                       "LMHeadModel"};
+    if (!class_name.data) return true;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        const size_t n = strlen(ends[i]);
+        if (class_name.size >= n &&
+            memcmp(class_name.data + class_name.size - n, ends[i], n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bantam_status read_arch(const json_t *config, bnt_config *c, bantam_error *err)
 {
     bantam_text class_name = {0};
@@ -70,7 +86,8 @@ static bantam_status read_arch(const json_t *config, bnt_config *c, bantam_error
                         "config.json: neither architectures nor model_type is stated");
     }
     c->arch = bnt_arch_of_json(class_name, model_type);
-    if (!c->arch) {
+    /* The model type alone does not tell a language model from a classifier made of it. */
+    if (!c->arch || !names_language_model(class_name)) {
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "architecture %.*s is not supported",
                         BNT_TEXT_ARG(c->architecture));
     }

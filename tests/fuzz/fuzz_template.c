@@ -3,7 +3,7 @@
  * The bytes are the template. The variables are a conversation as a server would pass it, and
  * the limits are small, so that what loops costs the fuzzer little.
  */
-#include "token/template.h"
+#include "template/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

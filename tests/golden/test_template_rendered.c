@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include "base/json.h"
-#include "token/template.h"
+#include "template/template.h"
 
 enum { N_RENDERED = 31, N_SAMPLES = 3 };
 

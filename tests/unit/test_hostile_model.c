@@ -106,6 +106,43 @@ static void a_gguf_may_say_that_it_has_no_tokenizer(void **state)
     assert_false(has);
 }
 
+static void a_count_without_what_it_counts_is_refused(void **state)
+{
+    (void)state;
+    const tiny_pair pairs[] = {tiny_text("tokenizer.ggml.model", "llama"),
+                               words(4),
+                               scores(4),
+                               tiny_text("tokenizer.chat_template", "x"),
+                               {0}};
+    const char *const path = tiny_path("counts.gguf");
+    bantam_model *model;
+    bantam_session *session;
+    bantam_error err = {0};
+    tiny_write(path, &(tiny_spec){.n_vocab = 4, .pairs = pairs});
+    if (bantam_model_open(&model, path, NULL, &err)) fail_msg("%s", err.message);
+    unlink(path);
+    const bantam_tokenizer *const t = bantam_model_tokenizer(model);
+    const bantam_text none = {NULL, 5}, some = {"a", 1}, chat = {"{\"messages\":[]}", 15};
+    uint32_t id = 0;
+    char text[8];
+    size_t n = 7;
+    assert_int_equal(bantam_tokenize(t, none, 0, &id, 1, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(n, 0);
+    assert_int_equal(bantam_tokenize(t, some, 0, NULL, 1, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_detokenize(t, NULL, 1, 0, text, 8, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_detokenize(t, &id, 1, 0, NULL, 8, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_render_chat(t, none, text, 8, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_render_chat(t, chat, NULL, 8, &n, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_render_chat(t, chat, text, 8, &n, &err), BANTAM_OK);
+    if (bantam_session_open(&session, model, NULL, &err)) fail_msg("%s", err.message);
+    assert_int_equal(bantam_session_feed(session, NULL, 1, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_session_score(session, &id, 1, NULL, NULL, &err),
+                     BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_session_position(session), 0);
+    bantam_session_close(session);
+    bantam_model_close(model);
+}
+
 /* ---- folders ----------------------------------------------------------------------------- */
 
 enum { WIDTH = 8, ROWS = 4 };
@@ -157,9 +194,10 @@ static void put_folder(const temp_folder *t, const char *members, bool head, con
 
     char config[1024];
     snprintf(config, sizeof config,
-             "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":8,"
+             "{%s\"hidden_size\":8,"
              "\"num_hidden_layers\":1,\"num_attention_heads\":2,\"intermediate_size\":8,"
              "\"vocab_size\":4,\"max_position_embeddings\":64%s}",
+             strstr(members, "model_type") ? "" : "\"architectures\":[\"LlamaForCausalLM\"],",
              members);
     write_whole(temp_path(t, "config.json"), config, strlen(config));
 }
@@ -192,6 +230,21 @@ static void a_head_that_the_config_calls_its_own_is_there(void **state)
     }
     assert_int_equal(open_folder(",\"tie_word_embeddings\":false", true, NULL, &err),
                      BANTAM_OK);
+}
+
+static void a_classifier_is_no_language_model(void **state)
+{
+    (void)state;
+    bantam_error err;
+    const char *const llama = ",\"architectures\":[\"Llama%s\"],\"model_type\":\"llama\"";
+    static const char *const classes[] = {"ForSequenceClassification", "ForTokenClassification",
+                                          "Model", "ForCausalLMx"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        char members[200];
+        snprintf(members, sizeof members, llama, classes[i]);
+        assert_int_equal(open_folder(members, false, NULL, &err), BANTAM_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.message, classes[i]));
+    }
 }
 
 static void tensors_that_the_pass_would_leave_out_are_refused(void **state)
@@ -273,15 +326,38 @@ static void a_padded_embedding_is_converted_with_as_many_tokens(void **state)
     }
 }
 
+static void a_file_is_not_converted_onto_itself(void **state)
+{
+    (void)state;
+    temp_folder t;
+    bantam_error err = {0};
+    bantam_convert_options options = {.struct_size = sizeof options, .type = "Q8_0"};
+    temp_make(&t);
+    char in[300], link[300];
+    snprintf(in, sizeof in, "%s/in.gguf", t.path);
+    snprintf(link, sizeof link, "%s/link.gguf", t.path);
+    tiny_write(in, &(tiny_spec){0});
+    assert_int_equal(symlink("in.gguf", link), 0);
+    assert_int_equal(bantam_convert(in, in, &options, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_convert(link, in, &options, &err), BANTAM_ERR_INVALID);
+    assert_int_equal(bantam_convert(in, link, &options, &err), BANTAM_ERR_INVALID);
+    bool has;
+    if (open_path(in, &has, &err)) fail_msg("%s", err.message);
+    temp_remove(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_names_the_file_once),
         cmocka_unit_test(a_gguf_has_one_token_for_each_row_of_the_embedding),
         cmocka_unit_test(a_gguf_may_say_that_it_has_no_tokenizer),
+        cmocka_unit_test(a_count_without_what_it_counts_is_refused),
         cmocka_unit_test(a_head_that_the_config_calls_its_own_is_there),
+        cmocka_unit_test(a_classifier_is_no_language_model),
         cmocka_unit_test(tensors_that_the_pass_would_leave_out_are_refused),
         cmocka_unit_test(links_that_lead_nowhere_are_not_absent_files),
+        cmocka_unit_test(a_file_is_not_converted_onto_itself),
         cmocka_unit_test(a_padded_embedding_is_converted_with_as_many_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,9 +22,10 @@
 #define SANITIZED 0
 #endif
 
-enum { MAX_SECONDS = SANITIZED ? 10 : 1 };
+/* A tenth of a second is what the slowest takes; emulators and busy machines need more. */
+enum { MAX_SECONDS = SANITIZED ? 10 : 5 };
 
-/* Renders, and checks that it took neither long nor more memory than the limits allow twice. */
+/* Renders, and checks that it did not take long and gave back what it took. */
 static bantam_status try_bytes(const char *source, size_t size, char *message)
 {
     const uint64_t start = bnt_clock_ns();

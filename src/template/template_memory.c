@@ -2,7 +2,7 @@
  *
  * What is built in this memory, and who runs out of it, is the business of the other files.
  */
-#include "token/template_memory.h"
+#include "template/template_memory.h"
 
 #include "base/checked.h"
 #include "base/mem.h"

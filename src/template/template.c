@@ -7,12 +7,12 @@
  * what a rendering may use. The operators are in template_ops.c, the tables of filters, tests,
  * functions and methods in the files that include template_builtin.h.
  */
-#include "token/template.h"
+#include "template/template.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "token/template_parse.h"
+#include "template/template_parse.h"
 
 #include <inttypes.h>
 

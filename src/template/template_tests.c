@@ -1,8 +1,8 @@
 /* template_tests.c - what can stand behind `is`, and in select() and its like. */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
-#include "token/template_ops.h"
-#include "token/template_print.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
 
 #include <math.h>
 

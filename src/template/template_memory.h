@@ -5,8 +5,8 @@
  * every 64 bytes or 16 items that a builtin walks over, off the step budget, so that no
  * template can use more time or memory than its caller allowed.
  */
-#ifndef BNT_TOKEN_TEMPLATE_MEMORY_H
-#define BNT_TOKEN_TEMPLATE_MEMORY_H
+#ifndef BNT_TEMPLATE_MEMORY_H
+#define BNT_TEMPLATE_MEMORY_H
 #include "base/buf.h"
 
 /* A zeroed heap is a valid empty one. */

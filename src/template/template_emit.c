@@ -1,7 +1,7 @@
 /* template_emit.c - appending to a template under construction: instructions, constants, names,
  * parameters, macros.
  */
-#include "token/template_parse.h"
+#include "template/template_parse.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"

@@ -3,12 +3,12 @@
  * A value that is no string is filtered as str(value), as in Jinja. Filters over sequences are
  * in template_sequence.c.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
 #include "base/utf8.h"
-#include "token/template_ops.h"
-#include "token/template_print.h"
-#include "token/template_unicode.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
+#include "template/template_unicode.h"
 
 #include <math.h>
 

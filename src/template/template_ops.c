@@ -3,11 +3,11 @@
  * Whole numbers are 64 bits wide; Python's are not, so a result that does not fit is an error
  * and never another number.
  */
-#include "token/template_ops.h"
+#include "template/template_ops.h"
 
 #include "base/utf8.h"
-#include "token/template_builtin.h"
-#include "token/template_print.h"
+#include "template/template_builtin.h"
+#include "template/template_print.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -4,9 +4,9 @@
  * matched with parameters before the function is called, so that it finds each at its place,
  * BNT_TV_ABSENT where it was not given.
  */
-#ifndef BNT_TOKEN_TEMPLATE_BUILTIN_H
-#define BNT_TOKEN_TEMPLATE_BUILTIN_H
-#include "token/template_value.h"
+#ifndef BNT_TEMPLATE_BUILTIN_H
+#define BNT_TEMPLATE_BUILTIN_H
+#include "template/template_value.h"
 
 enum { BNT_TV_MAX_PARAMS = 6, BNT_TV_MAX_ARGS = 32 };
 

@@ -3,7 +3,7 @@
  * One character at a time: text in templates is short, and almost all of it is ASCII, which
  * never reaches PCRE2. Mappings of one character to several are not made here.
  */
-#include "token/template_unicode.h"
+#include "template/template_unicode.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"

@@ -3,12 +3,12 @@
  * Positions are in characters, as in Python; the work is done on bytes. Formatting is in
  * template_format.c.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
 #include "base/utf8.h"
-#include "token/template_ops.h"
-#include "token/template_print.h"
-#include "token/template_unicode.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
+#include "template/template_unicode.h"
 
 /* ---- searching ---- */
 

@@ -3,10 +3,10 @@
  * Code is emitted in the order of evaluation, which is the order of the source but for one
  * construct: in `x if c else y` the code of c is moved before that of x.
  */
-#include "token/template_parse.h"
+#include "template/template_parse.h"
 
-#include "token/template_ops.h"
-#include "token/template_print.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
 
 #include <string.h>
 

@@ -3,13 +3,13 @@
  * Names live in scopes: the outermost is an array by name number, the inner ones are short
  * lists. A name that no scope has is a member of the variables, and after them a function.
  */
-#include "token/template_machine.h"
+#include "template/template_machine.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "token/template_ops.h"
-#include "token/template_print.h"
-#include "token/template_unicode.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
+#include "template/template_unicode.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -5,10 +5,10 @@
  * rendering. Strings do not change. Lists and dictionaries made from JSON fetch their members
  * when they are first looked at: use the functions below, not the fields.
  */
-#ifndef BNT_TOKEN_TEMPLATE_VALUE_H
-#define BNT_TOKEN_TEMPLATE_VALUE_H
+#ifndef BNT_TEMPLATE_VALUE_H
+#define BNT_TEMPLATE_VALUE_H
 #include "base/json.h"
-#include "token/template_memory.h"
+#include "template/template_memory.h"
 
 #include <string.h>
 

@@ -5,9 +5,9 @@
  * bounded height and loops a chain of records, so that a template, however it nests, uses the
  * same little of the C stack.
  */
-#ifndef BNT_TOKEN_TEMPLATE_MACHINE_H
-#define BNT_TOKEN_TEMPLATE_MACHINE_H
-#include "token/template_code.h"
+#ifndef BNT_TEMPLATE_MACHINE_H
+#define BNT_TEMPLATE_MACHINE_H
+#include "template/template_code.h"
 
 enum { BNT_MACRO_DEPTH = 64 };
 

@@ -1,10 +1,10 @@
 /* template_letters.c - case, width and kind of the characters of strings.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
 #include "base/utf8.h"
-#include "token/template_print.h"
-#include "token/template_unicode.h"
+#include "template/template_print.h"
+#include "template/template_unicode.h"
 
 static void put_code(bnt_render *r, uint32_t code)
 {

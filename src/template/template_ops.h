@@ -1,7 +1,7 @@
 /* template_ops.h - operators, subscripts and attributes. */
-#ifndef BNT_TOKEN_TEMPLATE_OPS_H
-#define BNT_TOKEN_TEMPLATE_OPS_H
-#include "token/template_value.h"
+#ifndef BNT_TEMPLATE_OPS_H
+#define BNT_TEMPLATE_OPS_H
+#include "template/template_value.h"
 
 typedef enum bnt_tv_op {
     BNT_TV_ADD,

@@ -1,6 +1,6 @@
 /* template_builtin.c - finding builtins by name and matching arguments with their parameters.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
 const bnt_tv_builtin *bnt_builtin_find(const bnt_tv_builtin *table, bantam_text name)
 {

@@ -3,11 +3,11 @@
  * Compiling to code, and not to a tree, keeps rendering free of recursion: what nests in the
  * source is depth of the machine's own stack. A template does not change once it is parsed.
  */
-#ifndef BNT_TOKEN_TEMPLATE_CODE_H
-#define BNT_TOKEN_TEMPLATE_CODE_H
+#ifndef BNT_TEMPLATE_CODE_H
+#define BNT_TEMPLATE_CODE_H
 #include "base/table.h"
-#include "token/template.h"
-#include "token/template_builtin.h"
+#include "template/template.h"
+#include "template/template_builtin.h"
 
 /* What each instruction takes from the stack and leaves there is given as (before -> after),
  * the top at the right. `a` is an index or number; jumps are relative to the instruction, so

@@ -1,7 +1,7 @@
 /* template_print.h - values as text: str(), repr() and JSON. */
-#ifndef BNT_TOKEN_TEMPLATE_PRINT_H
-#define BNT_TOKEN_TEMPLATE_PRINT_H
-#include "token/template_value.h"
+#ifndef BNT_TEMPLATE_PRINT_H
+#define BNT_TEMPLATE_PRINT_H
+#include "template/template_value.h"
 
 /* Appends to r->text. */
 void bnt_tv_put_str(bnt_render *r, bnt_tv v);

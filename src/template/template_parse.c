@@ -4,7 +4,7 @@
  * set, the filter of a block) it notes the place, steps over, and comes back to it: lexers can
  * be copied.
  */
-#include "token/template_parse.h"
+#include "template/template_parse.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -4,10 +4,10 @@
  * dropped, and so is white space between the start of a line and a statement or comment. `-`
  * beside a delimiter drops all white space there, `+` keeps it. Errors name the line.
  */
-#include "token/template_lex.h"
+#include "template/template_lex.h"
 
 #include "base/utf8.h"
-#include "token/template_unicode.h"
+#include "template/template_unicode.h"
 
 #include <inttypes.h>
 #include <string.h>

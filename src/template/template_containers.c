@@ -4,9 +4,9 @@
  * Lists and dictionaries may be changed here as in plain Jinja, although the sandbox that
  * Hugging Face uses forbids it: a template that never changes one renders the same.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
-#include "token/template_print.h"
+#include "template/template_print.h"
 
 /* ---- lists and tuples ---- */
 

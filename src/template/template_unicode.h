@@ -3,9 +3,9 @@
  * ASCII is answered here; the rest comes from PCRE2's Unicode tables, through patterns that are
  * compiled when a rendering first needs them.
  */
-#ifndef BNT_TOKEN_TEMPLATE_UNICODE_H
-#define BNT_TOKEN_TEMPLATE_UNICODE_H
-#include "token/template_memory.h"
+#ifndef BNT_TEMPLATE_UNICODE_H
+#define BNT_TEMPLATE_UNICODE_H
+#include "template/template_memory.h"
 
 typedef enum bnt_char_class {
     BNT_CHAR_ALPHA,

@@ -4,7 +4,7 @@
  * stack whatever a template builds. How values print is in template_print.c, what operators do
  * with them in template_ops.c.
  */
-#include "token/template_value.h"
+#include "template/template_value.h"
 
 #include "base/utf8.h"
 

@@ -3,10 +3,10 @@
  *
  * The parts of each pattern language that are missing are refused by name.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
-#include "token/template_print.h"
-#include "token/template_unicode.h"
+#include "template/template_print.h"
+#include "template/template_unicode.h"
 
 #include <inttypes.h>
 #include <math.h>

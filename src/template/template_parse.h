@@ -3,10 +3,10 @@
  *
  * Failure is sticky: the tokens end, and every function returns soon.
  */
-#ifndef BNT_TOKEN_TEMPLATE_PARSE_H
-#define BNT_TOKEN_TEMPLATE_PARSE_H
-#include "token/template_code.h"
-#include "token/template_lex.h"
+#ifndef BNT_TEMPLATE_PARSE_H
+#define BNT_TEMPLATE_PARSE_H
+#include "template/template_code.h"
+#include "template/template_lex.h"
 
 /* How deep statements and expressions may nest, together. The parser recurses, at most 1 KiB
  * for each level; jinja2 itself gives up near 80. */

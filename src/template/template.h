@@ -5,8 +5,8 @@
  * `strftime_now`. Autoescaping is off and `safe` changes nothing. A construct outside the
  * subset is an error that names line and construct, never silently skipped.
  */
-#ifndef BNT_TOKEN_TEMPLATE_H
-#define BNT_TOKEN_TEMPLATE_H
+#ifndef BNT_TEMPLATE_H
+#define BNT_TEMPLATE_H
 #include "base/json.h"
 
 typedef struct bnt_template bnt_template;

@@ -1,7 +1,7 @@
 /* template_call.c - macros and calls: arguments matched with parameters, frames begun and
  * ended.
  */
-#include "token/template_machine.h"
+#include "template/template_machine.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,11 +3,11 @@
  * Where Jinja returns a generator an iterator is returned here: true even when empty, without
  * length, and empty after it has been read once.
  */
-#include "token/template_builtin.h"
+#include "template/template_builtin.h"
 
 #include "base/utf8.h"
-#include "token/template_ops.h"
-#include "token/template_print.h"
+#include "template/template_ops.h"
+#include "template/template_print.h"
 
 /* ---- attributes by name ---- */
 

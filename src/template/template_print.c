@@ -3,10 +3,10 @@
  * C's number formats follow the locale of the process and Python's do not: whatever stands
  * where the point should be is replaced here.
  */
-#include "token/template_print.h"
+#include "template/template_print.h"
 
 #include "base/utf8.h"
-#include "token/template_unicode.h"
+#include "template/template_unicode.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,9 +3,9 @@
  * A lexer is a small struct: copying it marks a place to come back to. White space control,
  * comments and raw blocks are settled here and are not seen by the parser.
  */
-#ifndef BNT_TOKEN_TEMPLATE_LEX_H
-#define BNT_TOKEN_TEMPLATE_LEX_H
-#include "token/template_memory.h"
+#ifndef BNT_TEMPLATE_LEX_H
+#define BNT_TEMPLATE_LEX_H
+#include "template/template_memory.h"
 
 typedef enum bnt_lex_type {
     BNT_LEX_EOF,
