@@ -2,8 +2,8 @@
 #ifndef BNT_API_API_H
 #define BNT_API_API_H
 #include "session/session.h"
-#include "token/load.h"
 #include "template/template.h"
+#include "token/load.h"
 #include "token/tokenizer.h"
 
 struct bantam_tokenizer {
