@@ -111,6 +111,7 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
     if (status) goto fail;
     status = open_tokenizer(model, path, err);
     if (status) goto fail;
+    bnt_mem_trim(); /* a tokenizer's JSON takes many times what is kept of it */
 
     *out = model;
     return BANTAM_OK;

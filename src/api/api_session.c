@@ -10,14 +10,7 @@ struct bantam_session {
 bantam_status bantam_plan(const bantam_model *model, const bantam_session_options *options,
                           bantam_plan_info *out, bantam_error *err)
 {
-    const bantam_status status = bnt_session_plan(model->weights, options, out, err);
-    if (status) return status;
-
-    out->other_bytes = bnt_model_bytes(model->weights);
-    if (model->tokenizer.tokens)
-        out->other_bytes += bnt_tokenizer_bytes(model->tokenizer.tokens);
-    out->total_bytes += out->other_bytes;
-    return BANTAM_OK;
+    return bnt_session_plan(model->weights, model->tokenizer.tokens, options, out, err);
 }
 
 bantam_status bantam_session_open(bantam_session **out, const bantam_model *model,

@@ -1,12 +1,12 @@
-/* json.h - Jansson with this project's limits and messages. */
+/* json.h - Jansson's values, read and looked at with this project's limits and messages. */
 #ifndef BNT_BASE_JSON_H
 #define BNT_BASE_JSON_H
 #include "base/buf.h"
 #include <jansson.h>
 
 /* Parses bytes that nobody vouches for: one value, UTF-8, no duplicate keys, no byte order
- * mark, nesting at most BNT_MAX_JSON_DEPTH (checked before Jansson recurses). The caller owns
- * *out (json_decref). The message names line and column. */
+ * mark, nesting at most BNT_MAX_JSON_DEPTH. A whole number beyond 64 bits becomes a real. The
+ * caller owns *out (json_decref). The message names line and column. */
 bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam_error *err);
 
 /* Appends text as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */

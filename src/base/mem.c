@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 enum { ALIGN = 64 };
 
 typedef struct header {
@@ -133,6 +137,13 @@ char *bnt_strdup(const char *data, size_t size)
     if (size) memcpy(copy, data, size);
     copy[size] = '\0';
     return copy;
+}
+
+void bnt_mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void bnt_mem_fail_after(uint64_t n)

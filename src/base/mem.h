@@ -19,6 +19,10 @@ void bnt_free(void *block); /* accepts NULL */
 /* A NUL-terminated copy of size bytes. NULL when out of memory. */
 char *bnt_strdup(const char *data, size_t size);
 
+/* Gives pages that nothing uses any more back to the system, where there is a way to. After
+ * work that has taken and freed far more than it left behind. */
+void bnt_mem_trim(void);
+
 /* ---- for tests ---- */
 
 /* Lets the next n allocations succeed and every one after them fail; UINT64_MAX ends that. */

@@ -222,6 +222,25 @@ static void put_id(bnt_gguf_writer *w, const char *key, uint32_t id)
     if (id != BANTAM_NO_TOKEN) bnt_gguf_put_u32(w, key, id);
 }
 
+/* GGUF has keys for three tokens that end an answer, eos among them. Where a model has more,
+ * all of them stand in a key of this project besides. */
+static void put_stops(bnt_gguf_writer *w, const bnt_spec *spec)
+{
+    static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    const size_t n_keys = sizeof keys / sizeof keys[0];
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < spec->n_stops; i++) {
+        if (spec->stops[i] == spec->eos) continue;
+        if (n < n_keys) put_id(w, keys[n], spec->stops[i]);
+        n++;
+    }
+    if (n > n_keys) {
+        bnt_gguf_put_u32s(w, "bantam.stop_token_ids", spec->stops, spec->n_stops);
+    }
+}
+
 /* Whether a text gets a space put before it. */
 static bool adds_space(const bnt_spec *spec)
 {
@@ -262,11 +281,7 @@ bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, uint32
     put_id(w, "tokenizer.ggml.eos_token_id", spec->eos);
     put_id(w, "tokenizer.ggml.unknown_token_id", spec->unk);
     put_id(w, "tokenizer.ggml.padding_token_id", spec->pad);
-    for (uint32_t i = 0; i < spec->n_stops; i++) {
-        if (spec->stops[i] == spec->eos) continue;
-        put_id(w, "tokenizer.ggml.eot_token_id", spec->stops[i]);
-        break;
-    }
+    put_stops(w, spec);
     bnt_gguf_put_bool(w, "tokenizer.ggml.add_bos_token", spec->adds_bos);
     bnt_gguf_put_bool(w, "tokenizer.ggml.add_eos_token", spec->adds_eos);
     if (!spec->byte_level) {

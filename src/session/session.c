@@ -24,6 +24,7 @@ typedef struct sizing {
     uint32_t context, batch, n_threads;
     bantam_kv kv;
     size_t kv_bytes, forward_bytes, scratch_bytes;
+    uint64_t opened_bytes; /* taken already: the weights and what stands around them */
     uint64_t total_bytes;
 } sizing;
 
@@ -79,7 +80,7 @@ static bool measure(sizing *z, const bnt_model *model)
     }
     z->scratch_bytes = total;
     return bnt_add_u64(z->scratch_bytes, z->kv_bytes, &z->total_bytes) &&
-           bnt_add_u64(z->total_bytes, model->weight_bytes, &z->total_bytes);
+           bnt_add_u64(z->total_bytes, z->opened_bytes, &z->total_bytes);
 }
 
 /* The longest context, in steps of 64, that stays within the limit; 0 where none does. */
@@ -100,7 +101,12 @@ static uint32_t fitting_context(const bnt_model *model, const sizing *z, uint64_
     return low * 64;
 }
 
-static bantam_status size_up(sizing *z, const bnt_model *model,
+static size_t other_bytes(const bnt_model *model, const bnt_tokenizer *tokenizer)
+{
+    return bnt_model_bytes(model) + (tokenizer ? bnt_tokenizer_bytes(tokenizer) : 0);
+}
+
+static bantam_status size_up(sizing *z, const bnt_model *model, const bnt_tokenizer *tokenizer,
                              const bantam_session_options *options, bantam_error *err)
 {
     bantam_session_options o = {0};
@@ -109,6 +115,7 @@ static bantam_status size_up(sizing *z, const bnt_model *model,
     bantam_status status = bnt_options_copy(&o, sizeof o, options, "session options", err);
     if (!status) status = resolve(z, model, &o, err);
     if (status) return status;
+    z->opened_bytes = model->weight_bytes + other_bytes(model, tokenizer);
     if (!measure(z, model)) {
         return bnt_fail(err, BANTAM_ERR_NOMEM,
                         "a context of %" PRIu32 " tokens is more than this machine can address",
@@ -119,25 +126,27 @@ static bantam_status size_up(sizing *z, const bnt_model *model,
     char advice[80] = "";
     const uint32_t fits = fitting_context(model, z, o.memory_bytes);
     if (fits) snprintf(advice, sizeof advice, "; a context of %" PRIu32 " tokens fits", fits);
-    return bnt_fail(err, BANTAM_ERR_NOMEM,
-                    "%" PRIu64 " bytes are needed (weights %" PRIu64
-                    ", keys and values of %" PRIu32 " tokens %zu, scratch %zu), %" PRIu64
-                    " are allowed%s",
-                    z->total_bytes, model->weight_bytes, z->context, z->kv_bytes,
-                    z->scratch_bytes, o.memory_bytes, advice);
+    return bnt_fail(
+        err, BANTAM_ERR_NOMEM,
+        "%" PRIu64 " bytes are needed (weights %" PRIu64 ", keys and values of %" PRIu32
+        " tokens %zu, scratch %zu, other %" PRIu64 "), %" PRIu64 " are allowed%s",
+        z->total_bytes, model->weight_bytes, z->context, z->kv_bytes, z->scratch_bytes,
+        z->opened_bytes - model->weight_bytes, o.memory_bytes, advice);
 }
 
-bantam_status bnt_session_plan(const bnt_model *model, const bantam_session_options *options,
-                               bantam_plan_info *out, bantam_error *err)
+bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *tokenizer,
+                               const bantam_session_options *options, bantam_plan_info *out,
+                               bantam_error *err)
 {
     sizing z;
 
     memset(out, 0, sizeof *out);
-    const bantam_status status = size_up(&z, model, options, err);
+    const bantam_status status = size_up(&z, model, tokenizer, options, err);
     if (status) return status;
     out->weight_bytes = model->weight_bytes;
     out->kv_bytes = z.kv_bytes;
     out->scratch_bytes = z.scratch_bytes;
+    out->other_bytes = other_bytes(model, tokenizer);
     out->total_bytes = z.total_bytes;
     out->context_tokens = z.context;
     out->batch_tokens = z.batch;
@@ -168,7 +177,7 @@ bantam_status bnt_session_open(bnt_session **out, const bnt_model *model,
     sizing z;
 
     *out = NULL;
-    bantam_status status = size_up(&z, model, options, err);
+    bantam_status status = size_up(&z, model, tokenizer, options, err);
     if (status) return status;
 
     bnt_session *const s = bnt_calloc(1, sizeof *s);

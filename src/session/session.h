@@ -11,9 +11,10 @@
 
 typedef struct bnt_session bnt_session;
 
-/* other_bytes of the plan is left 0 for the caller to fill in. */
-bantam_status bnt_session_plan(const bnt_model *model, const bantam_session_options *options,
-                               bantam_plan_info *out, bantam_error *err);
+/* The tokenizer may be NULL. */
+bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *tokenizer,
+                               const bantam_session_options *options, bantam_plan_info *out,
+                               bantam_error *err);
 
 /* Model and tokenizer (may be NULL) are borrowed until the session is closed. */
 bantam_status bnt_session_open(bnt_session **out, const bnt_model *model,

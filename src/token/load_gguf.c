@@ -3,6 +3,9 @@
  * Two kinds of vocabulary: "gpt2", byte-level with a merge list and a named pre-tokenizer, and
  * "llama", SentencePiece pieces with scores. An id outside the vocabulary counts as absent,
  * because converters write 4294967295 for "none"; every other contradiction is an error.
+ *
+ * The format names three tokens that end an answer (eos, eot, eom). A file that this project
+ * wrote lists all of them in bantam.stop_token_ids where a model has more.
  */
 #include "base/limits.h"
 #include "base/table.h"
@@ -100,9 +103,30 @@ static bantam_status read_id(const bnt_spec *spec, const bnt_gguf *gguf, const c
     return status;
 }
 
+static bantam_status read_stops(bnt_spec *spec, const bnt_gguf *gguf, bantam_error *err)
+{
+    static const char *const keys[] = {KEY("eot_token_id"), KEY("eom_token_id")};
+    bnt_gguf_items items;
+    int64_t id;
+
+    bnt_spec_add_stop(spec, spec->eos);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        uint32_t stop = BANTAM_NO_TOKEN;
+        const bantam_status status = read_id(spec, gguf, keys[i], &stop, err);
+        if (status) return status;
+        bnt_spec_add_stop(spec, stop);
+    }
+    const bantam_status status =
+        bnt_gguf_items_begin(gguf, "bantam.stop_token_ids", BNT_GGUF_I32, &items, err);
+    if (status || !items.pair) return status;
+    while (bnt_gguf_next_i64(&items, &id)) {
+        bnt_spec_add_stop(spec, bnt_load_id(spec, (uint64_t)id));
+    }
+    return BANTAM_OK;
+}
+
 static bantam_status read_special(bnt_spec *spec, const bnt_gguf *gguf, bantam_error *err)
 {
-    static const char *const stop_keys[] = {KEY("eot_token_id"), KEY("eom_token_id")};
     const struct {
         const char *key;
         uint32_t *id;
@@ -117,14 +141,8 @@ static bantam_status read_special(bnt_spec *spec, const bnt_gguf *gguf, bantam_e
         status = read_id(spec, gguf, ids[i].key, ids[i].id, err);
         if (status) return status;
     }
-    bnt_spec_add_stop(spec, spec->eos);
-    for (size_t i = 0; i < sizeof stop_keys / sizeof stop_keys[0]; i++) {
-        uint32_t stop = BANTAM_NO_TOKEN;
-        status = read_id(spec, gguf, stop_keys[i], &stop, err);
-        if (status) return status;
-        bnt_spec_add_stop(spec, stop);
-    }
-    status = bnt_gguf_bool(gguf, KEY("add_bos_token"), &spec->adds_bos, err);
+    status = read_stops(spec, gguf, err);
+    if (!status) status = bnt_gguf_bool(gguf, KEY("add_bos_token"), &spec->adds_bos, err);
     if (!status) status = bnt_gguf_bool(gguf, KEY("add_eos_token"), &spec->adds_eos, err);
     if (!status) status = bnt_gguf_text(gguf, "tokenizer.chat_template", &text, err);
     if (status || !text.size) return status;

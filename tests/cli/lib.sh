@@ -4,8 +4,8 @@
 #
 # BANTAM        the command to test
 # BANTAM_SHARED the folder with the shared data; ../shared where it is not set
-# BANTAM_BUILD  the build folder, with tests/json_get, tests/compare_f32 and bantam-docgen; where
-#               it is not set the third is not tested
+# BANTAM_BUILD  the build folder, with tests/json_get, compare_f32, heavy_exec and bantam-docgen;
+#               where it is not set the last is not tested
 # BANTAM_EMULATOR what runs the programs of the build where this machine cannot
 #
 # A test prints one line per case, "ok NAME" or "FAIL NAME: why", and ends with `finish`, which
@@ -119,12 +119,15 @@ helpers() {
     if [ -n "${BANTAM_BUILD:-}" ] && [ -z "${BANTAM_EMULATOR:-}" ]; then
         JSON=$BANTAM_BUILD/tests/json_get
         COMPARE=$BANTAM_BUILD/tests/compare_f32
+        HEAVY=$BANTAM_BUILD/tests/heavy_exec
         return
     fi
     JSON=$T/json_get
     COMPARE=$T/compare_f32
+    HEAVY=$T/heavy_exec
     ${CC:-cc} -std=c11 "$HERE/json_get.c" -o "$JSON" -ljansson || exit 1
     ${CC:-cc} -std=c11 "$HERE/compare_f32.c" -o "$COMPARE" -lm || exit 1
+    ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE "$HERE/heavy_exec.c" -o "$HEAVY" || exit 1
 }
 
 # A limit on address space cannot be set where the command is built with a sanitizer, which

@@ -37,6 +37,11 @@ done
 for key in planned_bytes peak_bytes; do
     check "memory has $key" [ -n "$(json memory "$key")" ]
 done
+if [ -r /proc/self/status ]; then
+    "$HEAVY" 400 "$BANTAM" run "$MODEL" --raw --temp 0 -n 1 --json "the cat" >"$T/out"
+    check "what came before the command is not its peak" \
+        [ "$(json memory peak_bytes)" -lt 300000000 ]
+fi
 
 printf 'the cat' | "$BANTAM" run "$MODEL" --raw --temp 0 -n 8 --ignore-eos >"$T/piped"
 check "a prompt from a pipe is the same prompt" cmp -s "$T/piped" "$T/plain"

@@ -130,6 +130,28 @@ static void keys_overrule_defaults(void **state)
     bnt_spec_deinit(&s);
 }
 
+static void further_ends_of_an_answer_may_be_listed(void **state)
+{
+    static const int32_t ids[] = {2, 5, 4, 3, N_PIECES, -1, 3};
+    (void)state;
+    bnt_spec s;
+    bytes b = llama_file();
+    gguf_number(&b, KEY("eot_token_id"), 5);
+    gguf_ints(&b, "bantam.stop_token_ids", ids, 7);
+    load(&b, &s);
+    assert_int_equal(s.n_stops, 5); /* <|eot_id|> by its name */
+    assert_int_equal(s.stops[0], 2);
+    assert_int_equal(s.stops[1], 5);
+    assert_int_equal(s.stops[2], 4);
+    assert_int_equal(s.stops[3], 3);
+    assert_int_equal(s.stops[4], 6);
+    bnt_spec_deinit(&s);
+
+    b = llama_file();
+    gguf_text(&b, "bantam.stop_token_ids", "2");
+    refuse(&b, BANTAM_ERR_FORMAT, "bantam.stop_token_ids");
+}
+
 static void ids_outside_the_vocabulary_count_as_absent(void **state)
 {
     (void)state;
@@ -306,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(llama_pieces_keep_scores_kinds_and_default_ids),
         cmocka_unit_test(keys_overrule_defaults),
+        cmocka_unit_test(further_ends_of_an_answer_may_be_listed),
         cmocka_unit_test(ids_outside_the_vocabulary_count_as_absent),
         cmocka_unit_test(files_without_kinds_get_them_from_names_and_places),
         cmocka_unit_test(gpt2_words_leave_the_byte_alphabet),

@@ -63,12 +63,13 @@ static void defaults_are_what_the_header_says(void **state)
     bantam_plan_info plan;
     bantam_error err;
     (void)state;
-    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, NULL, &plan, &err), BANTAM_OK);
     assert_int_equal(plan.context_tokens, 512); /* the model's own; below 4096 */
     assert_int_equal(plan.batch_tokens, 256);
     assert_int_equal(plan.n_threads, bnt_cpu_cores());
     assert_int_equal(plan.weight_bytes, PLAIN.model->weight_bytes);
-    assert_int_equal(plan.total_bytes, plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes);
+    assert_int_equal(plan.total_bytes,
+                     plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes + plan.other_bytes);
     /* f16: 3 layers, 2 heads of 8 values, keys and values. */
     assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * 8 * 2 * 2);
 }
@@ -79,7 +80,7 @@ static void more_context_than_the_model_was_made_for_may_be_asked_for(void **sta
     bantam_plan_info plan;
     bantam_error err;
     (void)state;
-    assert_int_equal(bnt_session_plan(PLAIN.model, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &plan, &err), BANTAM_OK);
     assert_int_equal(plan.context_tokens, 1000);
 }
 
@@ -90,7 +91,7 @@ static void a_window_costs_its_slots_only(void **state)
     bantam_plan_info plan;
     bantam_error err;
     (void)state;
-    assert_int_equal(bnt_session_plan(WINDOWED.model, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(WINDOWED.model, NULL, &o, &plan, &err), BANTAM_OK);
     assert_int_equal(plan.kv_bytes, (512 + 512 + 16) * 2 * 8 * 2 * 2);
 }
 
@@ -111,7 +112,7 @@ static void options_that_make_no_sense_are_refused_by_name(void **state)
         bantam_plan_info plan;
         bantam_error err;
         bnt_session *s = (bnt_session *)&plan;
-        assert_int_equal(bnt_session_plan(PLAIN.model, &cases[i].o, &plan, &err),
+        assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &cases[i].o, &plan, &err),
                          BANTAM_ERR_INVALID);
         assert_non_null(strstr(err.message, cases[i].word));
         assert_int_equal(plan.total_bytes, 0);
@@ -128,7 +129,7 @@ static void an_older_and_smaller_option_struct_is_understood(void **state)
     bantam_error err;
     (void)state;
     o.struct_size = offsetof(bantam_session_options, batch_tokens); /* ends after the context */
-    assert_int_equal(bnt_session_plan(PLAIN.model, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &plan, &err), BANTAM_OK);
     assert_int_equal(plan.context_tokens, 64);
 }
 
@@ -140,7 +141,7 @@ static void a_memory_limit_is_obeyed_or_refused_with_a_context_that_fits(void **
     bantam_error err;
     bnt_session *s = NULL;
     (void)state;
-    assert_int_equal(bnt_session_plan(PLAIN.model, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &plan, &err), BANTAM_OK);
     o.memory_bytes = plan.total_bytes - 1;
     assert_int_equal(bnt_session_open(&s, PLAIN.model, NULL, &o, &err), BANTAM_ERR_NOMEM);
     assert_null(s);
@@ -160,8 +161,27 @@ static void a_memory_limit_is_obeyed_or_refused_with_a_context_that_fits(void **
     assert_int_equal(bnt_session_open(&s, PLAIN.model, NULL, &o, &err), BANTAM_ERR_NOMEM);
 
     o.memory_bytes = 1000; /* less than the weights: no context helps */
-    assert_int_equal(bnt_session_plan(PLAIN.model, &o, &plan, &err), BANTAM_ERR_NOMEM);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &plan, &err), BANTAM_ERR_NOMEM);
     assert_null(strstr(err.message, "fits"));
+}
+
+static void a_memory_limit_covers_the_tokenizer_too(void **state)
+{
+    bantam_session_options o = {.struct_size = sizeof o, .context_tokens = 64};
+    bantam_plan_info alone, both;
+    bantam_error err;
+    bnt_tokenizer *const letters = letters_open();
+    bnt_session *s = NULL;
+    (void)state;
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &alone, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, letters, &o, &both, &err), BANTAM_OK);
+    assert_int_equal(both.total_bytes - alone.total_bytes, bnt_tokenizer_bytes(letters));
+    o.memory_bytes = both.total_bytes - 1;
+    assert_int_equal(bnt_session_open(&s, PLAIN.model, letters, &o, &err), BANTAM_ERR_NOMEM);
+    o.memory_bytes = both.total_bytes;
+    assert_int_equal(bnt_session_open(&s, PLAIN.model, letters, &o, &err), BANTAM_OK);
+    bnt_session_close(s);
+    bnt_tokenizer_close(letters);
 }
 
 static void a_session_takes_what_the_plan_says(void **state)
@@ -171,7 +191,7 @@ static void a_session_takes_what_the_plan_says(void **state)
     bantam_plan_info plan;
     bantam_error err;
     (void)state;
-    assert_int_equal(bnt_session_plan(PLAIN.model, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(bnt_session_plan(PLAIN.model, NULL, &o, &plan, &err), BANTAM_OK);
     const int64_t before = bnt_mem_live_bytes();
     bnt_session *const s = rig_session(&PLAIN, o);
     const double taken = (double)(bnt_mem_live_bytes() - before);
@@ -547,6 +567,7 @@ int main(void)
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(an_older_and_smaller_option_struct_is_understood),
         cmocka_unit_test(a_memory_limit_is_obeyed_or_refused_with_a_context_that_fits),
+        cmocka_unit_test(a_memory_limit_covers_the_tokenizer_too),
         cmocka_unit_test(a_session_takes_what_the_plan_says),
         cmocka_unit_test(a_prompt_may_come_in_any_pieces_batches_and_threads),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),

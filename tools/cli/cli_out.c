@@ -23,6 +23,7 @@ static struct {
     bool json, quiet, verbose;
     bool out_terminal, err_terminal;
     bool progress; /* a percentage stands on the terminal */
+    bool reported; /* a failure has had its line on standard error */
     int failed;    /* errno of the first write that failed */
 } out = {.who = "bantam"};
 
@@ -38,6 +39,18 @@ void cli_out_start(void)
     /* Progress is written over itself, which a terminal that calls itself dumb cannot do. */
     const char *terminal = getenv("TERM");
     out.err_terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static void *json_memory(size_t size)
+{
+    void *const at = malloc(size);
+    if (!at) cli_out_of_memory();
+    return at;
+}
+
+void cli_out_strict(void)
+{
+    json_set_alloc_funcs(json_memory, free);
 }
 
 void cli_out_mode(const char *who, bool json, bool quiet, bool verbose)
@@ -155,6 +168,7 @@ int cli_done(int status)
 static void report(const char *code, const char *message)
 {
     say(message);
+    out.reported = true;
     if (!out.json) return;
     cli_put_json(json_pack("{s:{s:s,s:o}}", "error", "code", code, "message",
                            cli_json_text((bantam_text){message, strlen(message)})));
@@ -194,7 +208,7 @@ int cli_usage(const char *format, ...)
 
 _Noreturn void cli_out_of_memory(void)
 {
-    fprintf(stderr, "%s: out of memory\n", out.who);
+    if (!out.reported) fprintf(stderr, "%s: out of memory\n", out.who);
     if (out.json) {
         printf("{\"error\":{\"code\":\"nomem\",\"message\":\"out of memory\"}}\n");
     }

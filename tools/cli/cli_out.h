@@ -15,6 +15,10 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
  * as one of them, and finds out which are terminals. */
 void cli_out_start(void);
 
+/* From now on the command ends where Jansson gets no memory, which Jansson itself does not
+ * always notice. Not for commands that have a file to clean up. */
+void cli_out_strict(void);
+
 /* How messages are to be given from now on: "bantam run", whether failures are also JSON, and
  * whether notes are wanted. */
 void cli_out_mode(const char *who, bool json, bool quiet, bool verbose);

@@ -256,13 +256,15 @@ int cli_inspect(const cli_args *args)
     if (bantam_archive_open(&in.archive, in.path, &err)) return cli_fail(&err);
 
     /* Neither has to be there: a file of weights for another program is worth a look, too. */
-    if (bantam_model_open(&in.model, in.path, &form, &in.why) == BANTAM_OK) {
-        bantam_model_describe(in.model, &in.info);
+    const bantam_status model = bantam_model_open(&in.model, in.path, &form, &in.why);
+    const bantam_status words = bantam_tokenizer_open(&in.tokenizer, in.path, &err);
+    if (model == BANTAM_OK) bantam_model_describe(in.model, &in.info);
+    if (words == BANTAM_OK) bantam_tokenizer_describe(in.tokenizer, &in.words);
+    if (model == BANTAM_ERR_NOMEM || words == BANTAM_ERR_NOMEM) {
+        status = cli_fail(model == BANTAM_ERR_NOMEM ? &in.why : &err);
+    } else {
+        status = args->json ? put_json(&in, args) : put_plain(&in, args);
     }
-    if (bantam_tokenizer_open(&in.tokenizer, in.path, NULL) == BANTAM_OK) {
-        bantam_tokenizer_describe(in.tokenizer, &in.words);
-    }
-    status = args->json ? put_json(&in, args) : put_plain(&in, args);
     bantam_tokenizer_close(in.tokenizer);
     bantam_model_close(in.model);
     bantam_archive_close(in.archive);

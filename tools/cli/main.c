@@ -29,8 +29,10 @@ static int run_command(const cli_command *command, int argc, char **argv)
         cli_help_command(stdout, command);
     else if (!status && args.version)
         cli_printf("bantam %s\n", bantam_version());
-    else if (!status)
+    else if (!status) {
+        if (command - cli_commands != CLI_CONVERT) cli_out_strict();
         status = actions[command - cli_commands](&args);
+    }
     cli_args_free(&args);
     return status;
 }
