@@ -5,6 +5,8 @@
 
 limit=
 if limited; then limit="ulimit -v 65536;"; else echo "no limit on memory: a sanitized build"; fi
+# A second of processor time, which other programs cannot take away: SIGXCPU ends what needs more.
+limit="$limit ulimit -t ${BANTAM_TIME_FACTOR:-1};"
 
 # hostile NAME PATH: every command refuses the file.
 hostile() {
@@ -13,16 +15,12 @@ hostile() {
         "eval MODEL --perplexity $T/chat.json" "chat MODEL"; do
         line=$(printf %s "$line" | sed "s|MODEL|$2|")
         rc=0
-        begin=$(date +%s%N)
         # shellcheck disable=SC2086 # the words of the line
         (eval "$limit"; exec "$BANTAM" $line) >"$T/out" 2>"$T/err" </dev/null || rc=$?
-        ms=$((($(date +%s%N) - begin) / 1000000))
         if [ "$rc" -ne 1 ]; then
             failed "$1: ${line%% *}" "exit $rc: $(head -c 200 "$T/err")"
         elif [ "$(lines "$T/err")" -ne 1 ]; then
             failed "$1: ${line%% *}" "$(lines "$T/err") lines"
-        elif [ "$ms" -gt 1000 ]; then
-            failed "$1: ${line%% *}" "$ms ms"
         elif [ -s "$T/out" ]; then
             failed "$1: ${line%% *}" "something on standard output"
         elif [ -e "$T/made.gguf" ] || [ -e "$T/x" ]; then
