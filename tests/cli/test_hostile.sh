@@ -5,7 +5,7 @@
 
 limit=
 if limited; then limit="ulimit -v 65536;"; else echo "no limit on memory: a sanitized build"; fi
-# A second of processor time, which other programs cannot take away: SIGXCPU ends what needs more.
+# A second of processor time, which other programs cannot take away: a signal ends what needs more.
 limit="$limit ulimit -t ${BANTAM_TIME_FACTOR:-1};"
 
 # hostile NAME PATH: every command refuses the file.
