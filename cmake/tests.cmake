@@ -10,7 +10,8 @@ endif()
 
 function(bantam_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT BANTAM_TIME_FACTOR=${time_factor})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900
+        ENVIRONMENT "BANTAM_TIME_FACTOR=${time_factor};BANTAM_CACHE=off") # no test leaves files
 endfunction()
 
 if(BANTAM_TESTS)
@@ -25,6 +26,18 @@ if(BANTAM_TESTS)
         set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
         bantam_test(${name} ${name})
     endforeach()
+endif()
+
+# Every version of every kernel against the reference; --bench measures them.
+if(BANTAM_TESTS)
+    file(GLOB check_sources CONFIGURE_DEPENDS tests/kernel/*.c)
+    list(FILTER check_sources EXCLUDE REGEX "/test_[^/]*$")
+    add_executable(kernel_check ${check_sources})
+    target_include_directories(kernel_check PRIVATE src tests)
+    target_link_libraries(kernel_check PRIVATE bantam_static bantam_options
+        PkgConfig::JANSSON PkgConfig::PCRE2 Threads::Threads m)
+    set_target_properties(kernel_check PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+    bantam_test(kernel_check kernel_check)
 endif()
 
 # Each fuzz target replays its corpus with a plain driver; with BANTAM_FUZZ libFuzzer drives it.

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "model/forward.h"
+#include "model/kv_row.h"
 
 typedef struct rig_options {
     bantam_rope rope;
@@ -29,23 +30,28 @@ static inline void rig_open_cache(rig *r, uint32_t context)
     const bnt_config *const c = &r->model->config;
     bantam_error err = {0};
     r->kv.row_bytes = bnt_kv_row_bytes(r->kv.type, c->head_dim);
+    r->kv.block_bytes = bnt_kv_block_bytes(r->kv.type, c->head_dim);
     r->kv.layers = calloc(c->n_layers, sizeof *r->kv.layers);
     assert_non_null(r->kv.layers);
+    const uint32_t all = (context + 15) / 16 * 16;
     const size_t slot_bytes = c->n_kv_heads * r->kv.row_bytes;
-    if (bnt_arena_init(&r->memory, c->n_layers * 2 * bnt_arena_cost(context, slot_bytes),
+    const size_t block_bytes = c->n_kv_heads * r->kv.block_bytes;
+    if (bnt_arena_init(&r->memory,
+                       c->n_layers * (bnt_arena_cost(all / 16, block_bytes) +
+                                      bnt_arena_cost(all, slot_bytes)),
                        &err)) {
         fail_msg("%s", err.message);
     }
     for (uint32_t l = 0; l < c->n_layers; l++) {
-        const uint32_t ring = c->window_tokens + r->batch;
+        const uint32_t ring = (c->window_tokens + r->batch + 63) / 64 * 64;
         bnt_kv_layer *const layer = &r->kv.layers[l];
-        layer->slots = c->windowed[l] && ring < context ? ring : context;
-        layer->k = bnt_arena_alloc(&r->memory, layer->slots, slot_bytes);
+        layer->slots = c->windowed[l] && ring < all ? ring : all;
+        layer->k = bnt_arena_alloc(&r->memory, layer->slots / 16, block_bytes);
         layer->v = bnt_arena_alloc(&r->memory, layer->slots, slot_bytes);
         assert_non_null(layer->k);
         assert_non_null(layer->v);
         /* What no pass has written must not matter. */
-        memset(layer->k, 0xFF, layer->slots * slot_bytes);
+        memset(layer->k, 0xFF, layer->slots / 16 * block_bytes);
         memset(layer->v, 0xFF, layer->slots * slot_bytes);
     }
 }
@@ -60,11 +66,14 @@ static inline void rig_open(rig *r, const char *path, rig_options o)
     if (bnt_archive_open(&r->archive, path, &err)) fail_msg("%s", err.message);
     if (bnt_model_open(&r->model, r->archive, o.rope, &err)) fail_msg("%s", err.message);
     if (bnt_pool_open(&r->pool, threads, &err)) fail_msg("%s", err.message);
-    if (bnt_arena_init(&r->scratch, bnt_forward_cost(r->model, r->batch, threads), &err)) {
+    if (bnt_arena_init(
+            &r->scratch,
+            bnt_forward_cost(r->model, r->batch, o.context ? o.context : 256, threads), &err)) {
         fail_msg("%s", err.message);
     }
     rig_open_cache(r, o.context ? o.context : 256);
-    r->forward = (bnt_forward){r->model, &r->kv, r->pool, &r->scratch, NULL};
+    r->forward =
+        (bnt_forward){.model = r->model, .kv = &r->kv, .pool = r->pool, .scratch = &r->scratch};
 }
 
 static inline void rig_close(rig *r)

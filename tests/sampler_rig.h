@@ -1,16 +1,25 @@
 /* sampler_rig.h - what the tests of the sampler share. */
 #ifndef BNT_TESTS_SAMPLER_RIG_H
 #define BNT_TESTS_SAMPLER_RIG_H
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "sample/sampler.h"
 #include "support.h"
 
 #include <math.h>
 
+/* Those of this machine. */
+static inline const bnt_kernels *rig_kernels(void)
+{
+    static bnt_kernels kernels;
+    if (!kernels.name) bnt_kernels_init(&kernels, bnt_cpu_flags());
+    return &kernels;
+}
+
 static inline bnt_sampler *open_sampler(uint32_t n_vocab)
 {
     bnt_sampler *s;
-    assert_int_equal(bnt_sampler_open(&s, n_vocab, NULL), BANTAM_OK);
+    assert_int_equal(bnt_sampler_open(&s, n_vocab, rig_kernels(), NULL), BANTAM_OK);
     return s;
 }
 

@@ -208,9 +208,27 @@ typedef enum bantam_rope {
     BANTAM_ROPE_FLOAT = 3    /* not rounded */
 } bantam_rope;
 
+/* done and total in bytes written. Return false to stop; no file is left. */
+typedef bool (*bantam_progress_fn)(void *user, uint64_t done, uint64_t total);
+
 typedef struct bantam_model_options {
     size_t struct_size;
     bantam_rope rope;
+
+    /* Highest set of instructions to compute with: "ref", "avx2", "avxvnni", "avx512vnni",
+     * "neon", "dotprod", "i8mm"; NULL: the best there is. Changes no bit. BANTAM_ERR_UNSUPPORTED
+     * where this machine lacks it. */
+    const char *cpu;
+    bantam_progress_fn progress; /* of packing, in bytes; may be NULL. Return false to stop */
+    void *user;
+    /* Weights of GGUF's block types are packed once into a form that can be computed with as it
+     * lies, and kept in a cache file; later opens map that file. Packing changes no bit of any
+     * result. With no_cache they are packed into memory at every open; no file is looked for and
+     * none is made. */
+    bool no_cache;
+    /* The model is only to be described and planned with: nothing is packed, and no session can
+     * be opened on it. */
+    bool describe_only;
 } bantam_model_options;
 
 typedef struct bantam_model_info {
@@ -220,7 +238,7 @@ typedef struct bantam_model_info {
     bantam_text type;         /* type of most weights, "Q4_0" */
     uint64_t n_params;
     uint64_t file_bytes;
-    uint64_t weight_bytes;
+    uint64_t weight_bytes; /* as they are computed with */
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ffn, n_vocab;
     uint32_t context_tokens; /* the most positions the model was made for */
     bool tied;               /* output head shares the embedding */
@@ -229,8 +247,10 @@ typedef struct bantam_model_info {
     uint32_t window_tokens;  /* of windowed layers; 0 where there are none */
 } bantam_model_info;
 
-/* Opens a model: a `.gguf` file or a Hugging Face folder. Weights are mapped, not copied.
- * options may be NULL. The caller owns *out. */
+/* Opens a model: a `.gguf` file or a Hugging Face folder. Weights are mapped, from the model's
+ * files or from its cache file; where there is no place for a cache file, those that need it
+ * are packed into memory. options may be NULL. The caller owns *out. BANTAM_ERR_CANCELLED where
+ * progress said stop. */
 BANTAM_API bantam_status bantam_model_open(bantam_model **out, const char *path,
                                            const bantam_model_options *options,
                                            bantam_error *err);
@@ -239,8 +259,36 @@ BANTAM_API void bantam_model_close(bantam_model *model);
 /* Texts are borrowed until the model is closed. */
 BANTAM_API void bantam_model_describe(const bantam_model *model, bantam_model_info *out);
 
+/* The set of instructions in use: "avx512vnni". */
+BANTAM_API const char *bantam_model_cpu(const bantam_model *model);
+
+/* The cache file in use; NULL where there is none. Borrowed until the model is closed. */
+BANTAM_API const char *bantam_model_cache(const bantam_model *model);
+
+/* Why no cache file could be made, in the words of an error; NULL where there is no reason to
+ * tell. Borrowed until the model is closed. */
+BANTAM_API const char *bantam_model_note(const bantam_model *model);
+
 /* Borrowed until the model is closed. NULL where the file has no tokenizer. */
 BANTAM_API const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model);
+
+/* ---- cache files -------------------------------------------------------------------------
+ *
+ * A model's cache file lies beside it as MODEL.gguf.bantam-cache, or, where its folder cannot
+ * be written to, in XDG_CACHE_HOME/bantam or ~/.cache/bantam. BANTAM_CACHE names another folder
+ * for all of them, or says `off`. BANTAM_CACHE_MAX (16G) limits what the folder holds: files
+ * not used for the longest time go first. Weights of less than BANTAM_CACHE_MIN (16M) are packed
+ * without a file. A cache file that is not that of the model as it is now is made anew. It may
+ * be removed at any time.
+ */
+
+/* Called for each file removed; path is borrowed until it returns. */
+typedef void (*bantam_removed_fn)(void *user, bantam_text path, uint64_t bytes);
+
+/* Removes the cache file of the model at path, which may be gone already, or, where path is
+ * NULL, all in the shared folder. fn may be NULL. That there is none is no failure. */
+BANTAM_API bantam_status bantam_cache_remove(const char *path, bantam_removed_fn fn, void *user,
+                                             bantam_error *err);
 
 /* ---- sessions ---------------------------------------------------------------------------- */
 
@@ -265,7 +313,8 @@ typedef struct bantam_session_options {
 
 /* What a session takes, known before anything is taken. */
 typedef struct bantam_plan_info {
-    uint64_t weight_bytes;  /* mapped from the file, shared, given back under pressure */
+    uint64_t weight_bytes;  /* mapped from files, shared, given back under pressure; or packed
+                               into memory, where there is no cache file */
     uint64_t kv_bytes;      /* keys and values of the whole context */
     uint64_t scratch_bytes; /* activations, logits, sampling */
     uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened */
@@ -459,9 +508,6 @@ BANTAM_API bantam_status bantam_session_generate(bantam_session *session,
 
 /* ---- conversion -------------------------------------------------------------------------- */
 
-/* done and total in bytes written. Return false to stop; no file is left. */
-typedef bool (*bantam_progress_fn)(void *user, uint64_t done, uint64_t total);
-
 typedef struct bantam_convert_options {
     size_t struct_size;
     const char *type; /* "F32", "F16", "BF16", "Q8_0", "Q4_0"; NULL: as the source has it */
@@ -474,6 +520,40 @@ typedef struct bantam_convert_options {
 BANTAM_API bantam_status bantam_convert(const char *in, const char *out,
                                         const bantam_convert_options *options,
                                         bantam_error *err);
+
+/* ---- quantization ------------------------------------------------------------------------ */
+
+/* What became of one tensor. */
+typedef struct bantam_quantized {
+    bantam_text name;
+    const char *from, *type; /* before and after, "F32", "B4" */
+    const char *wanted;      /* the type it could not get: its rows are no whole number of blocks
+                                and became F16; NULL else */
+    uint64_t n_values, bytes;
+    double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
+} bantam_quantized;
+
+/* Borrowed until fn returns. */
+typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
+
+typedef struct bantam_quantize_options {
+    size_t struct_size;
+    const char *type; /* of the layers' matrices: "B4", "B8", "Q8_0", "Q4_0"; NULL: B4 */
+    /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves as
+     * its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
+    const char *embedding, *output;
+    uint32_t threads; /* 0: one per core; changes no bit of the result */
+    bantam_progress_fn progress;
+    bantam_quantized_fn report; /* after each tensor, in the order of the file */
+    void *user;
+} bantam_quantize_options;
+
+/* Writes a Hugging Face folder or a GGUF file as one GGUF file whose matrices have fewer bits.
+ * Vectors are F32. B4 and B8 are this project's own types, laid out for its kernels: other
+ * programs do not read them. The file appears whole or not at all. */
+BANTAM_API bantam_status bantam_quantize(const char *in, const char *out,
+                                         const bantam_quantize_options *options,
+                                         bantam_error *err);
 
 /* ---- the device -------------------------------------------------------------------------- */
 

@@ -16,7 +16,11 @@ struct bantam_model {
     bnt_archive *archive;       /* owns */
     bnt_model *weights;         /* owns; borrows the archive */
     bantam_tokenizer tokenizer; /* tokens NULL where the file has none */
+    bool describe_only;
 };
+
+/* The instruction sets up to a level; NULL: all of this machine. */
+bantam_status bnt_api_cpu_flags(const char *name, unsigned *out, bantam_error *err);
 
 /* Compiles a spec and its chat template into out, which is zeroed. A template that cannot be
  * read is remembered, not an error: everything else works without it. */

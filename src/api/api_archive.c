@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "compress/convert.h"
+#include "compress/quantize.h"
 #include "format/locate.h"
 
 struct bantam_archive {
@@ -133,4 +134,11 @@ bantam_status bantam_convert(const char *in, const char *out,
 {
     if (!in || !out) return bnt_fail(err, BANTAM_ERR_INVALID, "convert: no path given");
     return bnt_convert(in, out, options, err);
+}
+
+bantam_status bantam_quantize(const char *in, const char *out,
+                              const bantam_quantize_options *options, bantam_error *err)
+{
+    if (!in || !out) return bnt_fail(err, BANTAM_ERR_INVALID, "quantize: no path given");
+    return bnt_quantize(in, out, options, err);
 }

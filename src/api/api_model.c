@@ -1,13 +1,12 @@
 /* api_model.c - models: files, weights and tokenizer under one handle. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
-#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "model/pack.h"
 
 #define STRING(x)        #x
 #define VERSION(a, b, c) STRING(a) "." STRING(b) "." STRING(c)
@@ -89,6 +88,25 @@ static bantam_status open_tokenizer(bantam_model *model, const char *path, banta
     return status;
 }
 
+/* Makes the weights ready to compute with. */
+static bantam_status prepare(bantam_model *model, const bantam_model_options *o,
+                             bantam_error *err)
+{
+    bnt_model *const w = model->weights;
+    unsigned flags = 0;
+
+    bantam_status status = bnt_api_cpu_flags(o->cpu, &flags, err);
+    if (status) return status;
+    bnt_kernels_init(&w->kernels, flags);
+    if (o->describe_only) {
+        model->describe_only = true;
+        bnt_pack_pretend(w);
+        return BANTAM_OK;
+    }
+    const bnt_pack_options pack = {o->no_cache, o->progress, o->user};
+    return bnt_model_pack(w, &pack, err);
+}
+
 bantam_status bantam_model_open(bantam_model **out, const char *path,
                                 const bantam_model_options *options, bantam_error *err)
 {
@@ -108,6 +126,8 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
     status = bnt_archive_open(&model->archive, path, err);
     if (status) goto fail;
     status = bnt_model_open(&model->weights, model->archive, o.rope, err);
+    if (status) goto fail;
+    status = prepare(model, &o, err);
     if (status) goto fail;
     status = open_tokenizer(model, path, err);
     if (status) goto fail;
@@ -164,33 +184,44 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
     };
 }
 
+const char *bantam_model_cpu(const bantam_model *model)
+{
+    return model->weights->kernels.name;
+}
+
+const char *bantam_model_cache(const bantam_model *model)
+{
+    return model->weights->pack ? bnt_pack_path(model->weights->pack) : NULL;
+}
+
+const char *bantam_model_note(const bantam_model *model)
+{
+    return model->weights->pack ? bnt_pack_note(model->weights->pack) : NULL;
+}
+
 const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model)
 {
     return model->tokenizer.tokens ? &model->tokenizer : NULL;
 }
 
-void bantam_device_describe(bantam_device_info *out)
-{
-    static const struct {
-        unsigned flag;
-        const char *name;
-    } sets[] = {
-        {BNT_CPU_AVX2, "avx2"},     {BNT_CPU_AVXVNNI, "avxvnni"},
-        {BNT_CPU_AVX512, "avx512"}, {BNT_CPU_AVX512VNNI, "avx512vnni"},
-        {BNT_CPU_NEON, "neon"},     {BNT_CPU_DOTPROD, "dotprod"},
-        {BNT_CPU_I8MM, "i8mm"},     {BNT_CPU_FP16, "fp16"},
-    };
-    const unsigned flags = bnt_cpu_flags();
-    bnt_kernels kernels;
-    size_t used = 0;
+/* ---- cache files ------------------------------------------------------------------------- */
 
-    *out = (bantam_device_info){.n_cores = bnt_cpu_cores()};
-    bnt_kernels_init(&kernels, flags);
-    snprintf(out->cpu, sizeof out->cpu, "%s", kernels.name);
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        if (!(flags & sets[i].flag)) continue;
-        used += (size_t)snprintf(out->features + used, sizeof out->features - used, "%s%s",
-                                 used ? " " : "", sets[i].name);
-    }
-    bnt_cpu_memory(&out->memory_bytes, &out->available_bytes);
+typedef struct removing {
+    bantam_removed_fn fn;
+    void *user;
+} removing;
+
+static void on_removed(void *user, const char *path, uint64_t bytes)
+{
+    const removing *const r = user;
+    if (r->fn) r->fn(r->user, text_of(path), bytes);
+}
+
+bantam_status bantam_cache_remove(const char *path, bantam_removed_fn fn, void *user,
+                                  bantam_error *err)
+{
+    removing r = {fn, user};
+    if (!path) return bnt_pack_remove_all(on_removed, &r, err);
+    if (!*path) return bnt_fail(err, BANTAM_ERR_INVALID, "cache: the path is empty");
+    return bnt_pack_remove(path, on_removed, &r, err);
 }

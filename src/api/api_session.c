@@ -16,9 +16,12 @@ bantam_status bantam_plan(const bantam_model *model, const bantam_session_option
 bantam_status bantam_session_open(bantam_session **out, const bantam_model *model,
                                   const bantam_session_options *options, bantam_error *err)
 {
-    bantam_session *const s = bnt_calloc(1, sizeof *s);
-
     *out = NULL;
+    if (model->describe_only) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "session: the model was opened to be described only");
+    }
+    bantam_session *const s = bnt_calloc(1, sizeof *s);
     if (!s) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the session");
     const bantam_status status =
         bnt_session_open(&s->session, model->weights, model->tokenizer.tokens, options, err);

@@ -1,4 +1,7 @@
 /* file.c - paths, folders, and files that appear whole or not at all. */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* fallocate, sync_file_range */
+#endif
 #include "base/file.h"
 #include "base/checked.h"
 #include "base/clock.h"
@@ -65,7 +68,9 @@ bantam_text bnt_path_name(const char *path)
 
 bool bnt_path_is_plain(bantam_text name)
 {
-    if (!name.size || memchr(name.data, '/', name.size) || memchr(name.data, 0, name.size)) {
+    enum { MAX_NAME = 255 }; /* of every file system in use */
+    if (!name.size || name.size > MAX_NAME || memchr(name.data, '/', name.size) ||
+        memchr(name.data, 0, name.size)) {
         return false;
     }
     return name.data[0] != '.' || !(name.size == 1 || (name.size == 2 && name.data[1] == '.'));
@@ -342,6 +347,61 @@ void bnt_save_put(bnt_save *save, const void *data, size_t size)
 uint64_t bnt_save_offset(const bnt_save *save)
 {
     return save->written + save->n_held;
+}
+
+/* Blocks of the disk for the whole file, or its size alone where the file system has no way to
+ * take blocks beforehand. Returns an errno. */
+static int take_room(int fd, off_t size)
+{
+#ifdef __linux__
+    int reason;
+    do {
+        reason = fallocate(fd, 0, 0, size) ? errno : 0;
+    } while (reason == EINTR);
+    if (reason != EOPNOTSUPP && reason != ENOSYS) return reason;
+#endif
+    return ftruncate(fd, size) ? errno : 0;
+}
+
+bool bnt_save_reserve(bnt_save *save, uint64_t size)
+{
+    if (save->failed || size > INT64_MAX || !within_limit(save, (size_t)size)) {
+        bnt_save_fail(save, EFBIG);
+        return false;
+    }
+    const int reason = size ? take_room(save->fd, (off_t)size) : 0;
+    bnt_save_fail(save, reason);
+    save->written = size;
+    return !reason;
+}
+
+int bnt_save_write_at(const bnt_save *save, uint64_t offset, const void *data, size_t size)
+{
+    const uint8_t *at = data;
+    while (size) {
+        const size_t most = (size_t)1 << 30;
+        const ssize_t n = pwrite(save->fd, at, size < most ? size : most, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : ENOSPC;
+        at += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+void bnt_save_hurry(const bnt_save *save)
+{
+#ifdef __linux__
+    (void)sync_file_range(save->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* does not wait */
+#else
+    (void)save;
+#endif
+}
+
+void bnt_save_fail(bnt_save *save, int reason)
+{
+    if (!save->failed) save->failed = reason;
 }
 
 bool bnt_save_failed(const bnt_save *save)

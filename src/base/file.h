@@ -26,7 +26,8 @@ bantam_status bnt_file_read(const char *path, bnt_buf *buf, bantam_error *err);
 char *bnt_path_join(const char *dir, const char *name);
 /* The last component, without trailing slashes; borrowed from path. */
 bantam_text bnt_path_name(const char *path);
-/* True for a plain name inside a folder: not empty, no '/', no NUL, not "." or "..". */
+/* True for a plain name inside a folder: not empty, no '/', no NUL, not "." or "..", at most
+ * 255 bytes. */
 bool bnt_path_is_plain(bantam_text name);
 
 /* Names in a folder, sorted bytewise, "." and ".." left out. *names is one block owned by the
@@ -42,6 +43,18 @@ bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err
 /* Buffered. Failure is sticky and reported by commit. */
 void bnt_save_put(bnt_save *save, const void *data, size_t size);
 uint64_t bnt_save_offset(const bnt_save *save);
+
+/* In place of bnt_save_put(), for large files written in any order: reserve gives the file its
+ * size and takes the room on the disk, where the file system can, so that a full disk is known
+ * before the work. False, and failed, where there is no room. */
+bool bnt_save_reserve(bnt_save *save, uint64_t size);
+/* Writes inside the reserved size, from any number of threads. Returns 0 or an errno, which the
+ * caller hands to bnt_save_fail() when the threads are done. */
+int bnt_save_write_at(const bnt_save *save, uint64_t offset, const void *data, size_t size);
+void bnt_save_fail(bnt_save *save, int reason); /* an errno */
+/* Lets the disk begin with what was written so far, so that commit has less to wait for. */
+void bnt_save_hurry(const bnt_save *save);
+
 /* True once a write has failed, so that long writers can stop early. */
 bool bnt_save_failed(const bnt_save *save);
 /* Takes save: it is closed whether this succeeds or not. On failure the old file, if any, is

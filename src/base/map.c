@@ -281,6 +281,23 @@ bool bnt_map_damaged(const bnt_map *map)
     return map->slot && atomic_load(&map->slot->damaged);
 }
 
+bool bnt_map_stamp_of(const bnt_map *map, bnt_map_stamp *out)
+{
+    struct stat st;
+    if (fstat(map->fd, &st)) return false;
+#ifdef __APPLE__
+    const struct timespec modified = st.st_mtimespec;
+#else
+    const struct timespec modified = st.st_mtim;
+#endif
+    *out = (bnt_map_stamp){.size = (uint64_t)st.st_size,
+                           .inode = (uint64_t)st.st_ino,
+                           .modified_ns = (uint64_t)modified.tv_sec * 1000000000u +
+                                          (uint64_t)modified.tv_nsec,
+                           .owner = (uint32_t)st.st_uid};
+    return true;
+}
+
 bool bnt_map_check(const bnt_map *map)
 {
     struct stat st;

@@ -26,6 +26,15 @@ const uint8_t *bnt_map_data(const bnt_map *map);
 size_t bnt_map_size(const bnt_map *map);
 bool bnt_map_damaged(const bnt_map *map);
 
+/* What tells one state of a file from another, as the system keeps it. */
+typedef struct bnt_map_stamp {
+    uint64_t size, inode, modified_ns; /* since 1970 */
+    uint32_t owner;
+} bnt_map_stamp;
+
+/* Of the file as it is now; false where the system does not tell. */
+bool bnt_map_stamp_of(const bnt_map *map, bnt_map_stamp *out);
+
 /* As bnt_map_damaged(), and asks the system for the file's present size: a cut inside the last
  * page touched reads as zeros without any signal. One system call. */
 bool bnt_map_check(const bnt_map *map);

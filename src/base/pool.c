@@ -52,6 +52,7 @@ typedef struct worker {
 
 struct bnt_pool {
     /* The job. Written while nobody is inside. */
+    bnt_begin_fn begin; /* may be NULL */
     bnt_task_fn fn;
     void *context;
     size_t n_tasks, chunk;
@@ -81,10 +82,13 @@ static void pause_briefly(void)
 static void run_tasks(bnt_pool *pool, uint32_t thread)
 {
     const size_t n = pool->n_tasks, chunk = pool->chunk;
+    bnt_begin_fn begin = pool->begin;
     for (;;) {
         const size_t first =
             atomic_fetch_add_explicit(&pool->next, chunk, memory_order_relaxed);
         if (first >= n) return;
+        if (begin) begin(pool->context, thread);
+        begin = NULL;
         const size_t end = n - first < chunk ? n : first + chunk;
         for (size_t task = first; task < end; task++) {
             pool->fn(pool->context, task, thread);
@@ -185,12 +189,20 @@ static void wait_until_all_left(bnt_pool *pool)
 
 void bnt_pool_run(bnt_pool *pool, bnt_task_fn fn, void *context, size_t n_tasks)
 {
+    bnt_pool_run_with(pool, NULL, fn, context, n_tasks);
+}
+
+void bnt_pool_run_with(bnt_pool *pool, bnt_begin_fn begin, bnt_task_fn fn, void *context,
+                       size_t n_tasks)
+{
     if (pool->n_threads == 1 || n_tasks < 2) {
+        if (begin && n_tasks > 0) begin(context, 0);
         for (size_t task = 0; task < n_tasks; task++) {
             fn(context, task, 0);
         }
         return;
     }
+    pool->begin = begin;
     pool->fn = fn;
     pool->context = context;
     pool->n_tasks = n_tasks;

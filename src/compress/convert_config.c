@@ -8,7 +8,7 @@
 
 #include "compress/convert_parts.h"
 
-uint32_t bnt_convert_file_type(const bnt_type *type)
+static uint32_t file_type_number(const bnt_type *type)
 {
     switch (type->id) {
     case BNT_TYPE_F32:
@@ -23,6 +23,15 @@ uint32_t bnt_convert_file_type(const bnt_type *type)
         return 32;
     default:
         return 1024; /* llama.cpp's "guessed" */
+    }
+}
+
+void bnt_convert_file_type(bnt_gguf_writer *w, const bnt_type *type)
+{
+    if (type->tile) {
+        bnt_gguf_put_text(w, "bantam.file_type", (bantam_text){type->name, strlen(type->name)});
+    } else {
+        bnt_gguf_put_u32(w, "general.file_type", file_type_number(type));
     }
 }
 
@@ -100,7 +109,7 @@ void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type 
     bnt_gguf_put_text(w, "general.architecture",
                       (bantam_text){k.architecture, strlen(k.architecture)});
     bnt_gguf_put_text(w, "general.name", name);
-    bnt_gguf_put_u32(w, "general.file_type", bnt_convert_file_type(type));
+    bnt_convert_file_type(w, type);
     bnt_gguf_put_u32(w, "general.quantization_version", 2);
 
     bnt_gguf_put_u32(w, key_of(&k, "vocab_size"), c->n_vocab);

@@ -15,7 +15,8 @@ void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *config, const bnt_
 bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, uint32_t n_rows,
                                 bantam_error *err);
 
-/* llama.cpp's number for "mostly this type" (general.file_type). */
-uint32_t bnt_convert_file_type(const bnt_type *type);
+/* What most tensors are: llama.cpp's number in general.file_type, or for a type that has no
+ * number there its name in bantam.file_type. */
+void bnt_convert_file_type(bnt_gguf_writer *w, const bnt_type *type);
 
 #endif

@@ -302,6 +302,21 @@ const json_t *bnt_archive_config(const bnt_archive *a)
     return a->config;
 }
 
+size_t bnt_archive_n_files(const bnt_archive *a)
+{
+    return a->n_parts;
+}
+
+const char *bnt_archive_file_path(const bnt_archive *a, size_t index)
+{
+    return index < a->n_parts ? a->parts[index].path : NULL;
+}
+
+const bnt_map *bnt_archive_file_map(const bnt_archive *a, size_t index)
+{
+    return index < a->n_parts ? a->parts[index].map : NULL;
+}
+
 size_t bnt_archive_n_tensors(const bnt_archive *a)
 {
     return a->n_tensors;

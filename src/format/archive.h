@@ -7,6 +7,7 @@
 #ifndef BNT_FORMAT_ARCHIVE_H
 #define BNT_FORMAT_ARCHIVE_H
 #include "base/json.h"
+#include "base/map.h"
 #include "format/gguf.h"
 
 typedef struct bnt_archive bnt_archive;
@@ -27,6 +28,11 @@ uint64_t bnt_archive_bytes(const bnt_archive *archive);     /* of all weight fil
 const bnt_gguf *bnt_archive_gguf(const bnt_archive *archive);
 /* config.json; NULL for GGUF and single files. Borrowed. */
 const json_t *bnt_archive_config(const bnt_archive *archive);
+
+/* The files of weights in their order; a set of shards has several. Borrowed. */
+size_t bnt_archive_n_files(const bnt_archive *archive);
+const char *bnt_archive_file_path(const bnt_archive *archive, size_t index);
+const bnt_map *bnt_archive_file_map(const bnt_archive *archive, size_t index);
 
 size_t bnt_archive_n_tensors(const bnt_archive *archive);
 const bnt_tensor *bnt_archive_tensor_at(const bnt_archive *archive, size_t index);

@@ -14,11 +14,12 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "format/grow.h"
+#include "quant/tile.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { ALIGNMENT = 32, VERSION = 3, HEADER_BYTES = 4 + 4 + 8 + 8 };
+enum { DEFAULT_ALIGNMENT = 32, VERSION = 3, HEADER_BYTES = 4 + 4 + 8 + 8 };
 
 /* More than any tokenizer needs; a stop for a caller that lost count. */
 static const size_t MAX_HEAD_BYTES = (size_t)1 << 30;
@@ -35,6 +36,7 @@ struct bnt_gguf_writer {
 
     bnt_buf pairs, infos; /* as they will stand in the file */
     uint64_t n_pairs;
+    uint32_t alignment;    /* of tensor data */
     bnt_table keys, names; /* of owned copies in texts */
     char **texts;          /* (n_texts), owns both */
     size_t n_texts, text_capacity;
@@ -90,6 +92,7 @@ bantam_status bnt_gguf_writer_open(bnt_gguf_writer **out, const char *path, bant
 
     bnt_buf_init(&w->pairs, MAX_HEAD_BYTES);
     bnt_buf_init(&w->infos, MAX_HEAD_BYTES);
+    w->alignment = DEFAULT_ALIGNMENT;
     const bantam_status status = bnt_save_begin(&w->save, path, err);
     if (status) {
         free_all(w);
@@ -281,6 +284,30 @@ void bnt_gguf_put_pair(bnt_gguf_writer *w, const bnt_gguf_pair *pair)
     bnt_buf_put(&w->pairs, pair->data, (size_t)pair->bytes);
 }
 
+void bnt_gguf_align(bnt_gguf_writer *w, uint32_t alignment)
+{
+    static const char key[] = "general.alignment";
+    const bool sound = alignment >= DEFAULT_ALIGNMENT && alignment <= BNT_MAX_ALIGNMENT &&
+                       !(alignment & (alignment - 1));
+
+    const bantam_text text = {key, strlen(key)};
+
+    if (w->failed) return;
+    if (!sound || w->n_tensors || w->begun) {
+        keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID,
+                         "alignment %" PRIu32 ": expected a power of two from %d to %d, before "
+                         "the first tensor",
+                         alignment, (int)DEFAULT_ALIGNMENT, (int)BNT_MAX_ALIGNMENT));
+        return;
+    }
+    if (!enter(w, &w->keys, "key", BNT_MAX_KEY, text)) return;
+    put_text(&w->pairs, text);
+    put_uint(&w->pairs, BNT_GGUF_U32, 4);
+    put_uint(&w->pairs, alignment, 4);
+    w->n_pairs++;
+    w->alignment = alignment;
+}
+
 /* ---- tensors ----------------------------------------------------------------------------- */
 
 /* Bytes of a tensor of this shape; false after a failure. */
@@ -293,6 +320,12 @@ static bool size_tensor(bnt_gguf_writer *w, bantam_text name, const bnt_type *ty
     for (uint32_t i = 0; sound && i < n_dims; i++) {
         if (!dims[i]) sound = false;
         if (i && !bnt_mul_u64(rows, dims[i], &rows)) sound = false;
+    }
+    if (type->tile && w->alignment < BNT_TILE_LINE) {
+        keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID,
+                         "tensor %.*s: type %s needs an alignment of %d", BNT_TEXT_ARG(name),
+                         type->name, (int)BNT_TILE_LINE));
+        return false;
     }
     if (sound && bnt_type_bytes(type, rows, dims[0], bytes)) return true;
     keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID,
@@ -313,7 +346,7 @@ void bnt_gguf_declare(bnt_gguf_writer *w, bantam_text name, const bnt_type *type
         return;
     }
     if (!size_tensor(w, name, type, n_dims, dims, &bytes)) return;
-    if (!bnt_align_up(bytes, ALIGNMENT, &end) || !bnt_add_u64(end, w->data_bytes, &end)) {
+    if (!bnt_align_up(bytes, w->alignment, &end) || !bnt_add_u64(end, w->data_bytes, &end)) {
         keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID, "tensor %.*s: the file exceeds 64 bits",
                          BNT_TEXT_ARG(name)));
         return;
@@ -343,7 +376,7 @@ void bnt_gguf_declare(bnt_gguf_writer *w, bantam_text name, const bnt_type *type
 static uint64_t head_fill(const bnt_gguf_writer *w)
 {
     const uint64_t head = HEADER_BYTES + (uint64_t)w->pairs.size + w->infos.size;
-    return (ALIGNMENT - head % ALIGNMENT) % ALIGNMENT;
+    return (w->alignment - head % w->alignment) % w->alignment;
 }
 
 uint64_t bnt_gguf_writer_total(const bnt_gguf_writer *w)
@@ -354,8 +387,12 @@ uint64_t bnt_gguf_writer_total(const bnt_gguf_writer *w)
 
 static void put_fill(bnt_gguf_writer *w, uint64_t bytes)
 {
-    static const char zeros[ALIGNMENT];
-    bnt_save_put(w->save, zeros, (size_t)bytes); /* below ALIGNMENT */
+    static const char zeros[DEFAULT_ALIGNMENT];
+    while (bytes) {
+        const size_t n = bytes < sizeof zeros ? (size_t)bytes : sizeof zeros;
+        bnt_save_put(w->save, zeros, n);
+        bytes -= n;
+    }
 }
 
 /* Writes everything that stands before the data. */
@@ -402,7 +439,7 @@ void bnt_gguf_put_data(bnt_gguf_writer *w, const void *data, size_t size)
     bnt_save_put(w->save, data, size);
     w->given += size;
     if (w->given == t->bytes) {
-        put_fill(w, (ALIGNMENT - t->bytes % ALIGNMENT) % ALIGNMENT);
+        put_fill(w, (w->alignment - t->bytes % w->alignment) % w->alignment);
         w->current++;
         w->given = 0;
     }
@@ -411,7 +448,8 @@ void bnt_gguf_put_data(bnt_gguf_writer *w, const void *data, size_t size)
 bantam_status bnt_gguf_writer_commit(bnt_gguf_writer *w, bantam_error *err)
 {
     if (!w->begun && !w->failed) begin_data(w);
-    if (!w->failed && w->current != w->n_tensors) {
+    /* Data that did not fit on the disk is missing, too: commit tells that reason. */
+    if (!bnt_gguf_writer_failed(w) && w->current != w->n_tensors) {
         const declared *const t = &w->tensors[w->current];
         keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID,
                          "tensor %s: expected %" PRIu64 " bytes, given %" PRIu64, t->name,

@@ -27,6 +27,10 @@ void bnt_gguf_put_bools(bnt_gguf_writer *w, const char *key, const bool *values,
  * being written has its own. */
 void bnt_gguf_put_pair(bnt_gguf_writer *w, const bnt_gguf_pair *pair);
 
+/* Data of tensors begin at multiples of this, a power of two: 32 where it is not called.
+ * Interleaved types need BNT_TILE_LINE. Once, before the first declaration. */
+void bnt_gguf_align(bnt_gguf_writer *w, uint32_t alignment);
+
 /* Declares a tensor; name is copied. dims[0] is the contiguous dimension. */
 void bnt_gguf_declare(bnt_gguf_writer *w, bantam_text name, const bnt_type *type,
                       uint32_t n_dims, const uint64_t *dims);

@@ -1,18 +1,21 @@
-/* attention.c - keys and values into the cache, and what each query sees there.
+/* attention.c - what each query sees in the cache.
  *
- * The result of one query is defined chunk by chunk. Positions are cut at multiples of 64. A
- * chunk has its own largest score m, its own sum s of exp(score - m), and its own weighted
- * values w; chunks are merged in order of position:
+ * The result of one query is defined in three steps over absolute positions:
  *
- *     M' = max(M, m)    S' = S exp(M - M') + s exp(m - M')    W' likewise,   at last W / S
+ *   chunk    64 positions from a multiple of 64: scores q k / sqrt(head_dim), their largest m,
+ *            the sum s of exp(score - m), the values w weighted by it
+ *   segment  256 positions: its chunks in order
+ *   all      the segments in order, at last W / S
+ *
+ * where taking on the next chunk or segment is
+ *
+ *     M' = max(M, m)   S' = S exp(M - M') + s exp(m - M')   W' likewise   from M = -infinity
  *
  * So the bits depend on what a query sees and on nothing else: not on the batch, not on which
- * thread computes it, not on how the cache arranges its slots. Queries read keys and values
- * back from the cache also where this very pass has stored them, because rounding to the
- * cache's type must not depend on where a batch begins.
- *
- * A task is one kv head and up to 16 tokens: the rows of a chunk are decoded once for all of
- * them and for all query heads of the group.
+ * thread computes it, not on how the cache arranges its slots. Segments are what the threads
+ * of a decode share out. Queries read keys and values back from the cache also where this very
+ * pass has stored them, because rounding to the cache's type must not depend on where a batch
+ * begins.
  */
 #include "model/attention.h"
 
@@ -23,14 +26,79 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = BNT_ATTENTION_CHUNK, TOKENS = BNT_ATTENTION_TOKENS };
+enum { CHUNK = BNT_ATTENTION_CHUNK, SEGMENT = BNT_ATTENTION_SEGMENT };
 
-/* ---- turning and storing ----------------------------------------------------------------- */
+/* M and S of a result under way; W lies elsewhere. */
+typedef struct softmax {
+    float max, sum;
+} softmax;
 
-typedef struct storing {
+/* Query rows over one kv head, and their results. A row is one query head of one token. */
+typedef struct rows {
+    uint32_t kv_head;
+    uint32_t t_begin, t_end; /* tokens; each has `group` rows, head by head */
+    uint32_t n;
+    float *q;             /* (n, head_dim) */
+    float *keys, *values; /* a chunk as floats: (head_dim, 16) x 4, (64, head_dim) */
+    float *scores;        /* (n, 64) */
+    float *part;          /* (n, head_dim) of a chunk */
+    float *segment;       /* (n, head_dim) of a segment */
+    float *all;           /* (n, head_dim) */
+    softmax *of_chunk, *of_segment, *of_all; /* (n) */
+} rows;
+
+typedef struct attending {
     const bnt_pass *pass;
     const bnt_kv_layer *cache;
-} storing;
+    bnt_kv_form form;
+    uint32_t window; /* 0: everything before is seen */
+    uint32_t group;  /* query heads of one kv head */
+    uint32_t tokens; /* that one task takes */
+    uint32_t first;  /* segment that the first token sees */
+    float scale;     /* of scores */
+} attending;
+
+/* ---- memory --------------------------------------------------------------------------------
+ */
+
+static uint32_t tokens_of_task(const bnt_config *c)
+{
+    const uint32_t group = c->n_heads / c->n_kv_heads;
+    return group < BNT_ATTENTION_ROWS ? BNT_ATTENTION_ROWS / group : 1;
+}
+
+size_t bnt_attention_work(const bnt_config *c)
+{
+    const size_t n = (size_t)tokens_of_task(c) * (c->n_heads / c->n_kv_heads);
+    return bnt_kv_padded(c->head_dim) + 4 * n * c->head_dim + 2 * CHUNK * (size_t)c->head_dim +
+           n * CHUNK + 6 * n;
+}
+
+size_t bnt_attention_parts(const bnt_config *c, uint32_t n_positions)
+{
+    const size_t n_segments = ((size_t)n_positions + SEGMENT - 1) / SEGMENT;
+    return n_segments * c->n_heads * (c->head_dim + 2);
+}
+
+static rows rows_in(const attending *a, float *work, uint32_t n)
+{
+    const bnt_config *const c = &a->pass->model->config;
+    const size_t dim = c->head_dim;
+    rows r = {.n = n, .q = work + bnt_kv_padded(c->head_dim)};
+    r.keys = r.q + n * dim;
+    r.values = r.keys + CHUNK * dim;
+    r.scores = r.values + CHUNK * dim;
+    r.part = r.scores + n * CHUNK;
+    r.segment = r.part + n * dim;
+    r.all = r.segment + n * dim;
+    r.of_chunk = (softmax *)(void *)(r.all + n * dim);
+    r.of_segment = r.of_chunk + n;
+    r.of_all = r.of_segment + n;
+    return r;
+}
+
+/* ---- turning and storing -------------------------------------------------------------------
+ */
 
 static void turn(const bnt_pass *p, float *x, uint32_t n_heads, size_t t)
 {
@@ -50,75 +118,71 @@ static void turn(const bnt_pass *p, float *x, uint32_t n_heads, size_t t)
     }
 }
 
-static void store(const bnt_pass *p, uint8_t *rows, const float *x, uint32_t slot, float *work)
+/* n_heads query heads of token t, turned and scaled, to out. */
+static void turn_queries(const bnt_pass *p, uint32_t t, uint32_t head, uint32_t n_heads,
+                         float *out)
 {
     const bnt_config *const c = &p->model->config;
-    const size_t padding = bnt_kv_padded(c->head_dim) - c->head_dim;
-    memset(work + c->head_dim, 0, padding * sizeof *work);
-    for (uint32_t head = 0; head < c->n_kv_heads; head++) {
-        const size_t row = (size_t)slot * c->n_kv_heads + head;
-        memcpy(work, x + (size_t)head * c->head_dim, c->head_dim * sizeof *work);
-        bnt_kv_encode(p->kv->type, rows + row * p->kv->row_bytes, work, c->head_dim);
-    }
+    const size_t n = (size_t)n_heads * c->head_dim;
+    const float scale = bnt_rope_query_scale(c, p->pos + t);
+
+    memcpy(out, p->q + ((size_t)t * c->n_heads + head) * c->head_dim, n * sizeof *out);
+    turn(p, out, n_heads, t);
+    if (scale != 1.0f) p->model->kernels.scale_f32(out, scale, n);
 }
 
-static void turn_and_store_token(void *context, size_t t, uint32_t thread)
+/* x (head_dim) as a row of the cache's type. padded is room for the padded floats. */
+static void encode(const bnt_pass *p, uint8_t *row, const float *x, float *padded)
 {
-    const storing *const s = context;
-    const bnt_pass *const p = s->pass;
+    const uint32_t dim = p->model->config.head_dim;
+    if (p->kv->type == BANTAM_KV_F16) {
+        p->model->kernels.f32_to_f16((uint16_t *)(void *)row, x, dim);
+        return;
+    }
+    memset(padded + dim, 0, (bnt_kv_padded(dim) - dim) * sizeof *padded);
+    memcpy(padded, x, dim * sizeof *padded);
+    bnt_kv_encode(p->kv->type, row, padded, dim);
+}
+
+/* Turns the key of token t and one head and stores it and its value. work: (2 padded). */
+static void store(const bnt_pass *p, const bnt_kv_layer *l, uint32_t head, uint32_t t,
+                  float *work)
+{
     const bnt_config *const c = &p->model->config;
-    const uint32_t pos = p->pos + (uint32_t)t;
-    const uint32_t slot = pos % s->cache->slots;
-    const size_t n_q = (size_t)c->n_heads * c->head_dim;
-    const size_t n_kv = (size_t)c->n_kv_heads * c->head_dim;
-    float *const work = bnt_pass_work(p, thread);
+    const size_t at = ((size_t)t * c->n_kv_heads + head) * c->head_dim;
+    const uint32_t slot = (p->pos + t) % l->slots;
+    uint8_t *const row = (uint8_t *)(work + bnt_kv_padded(c->head_dim));
+    float *const key = p->k + at;
 
-    turn(p, p->q + t * n_q, c->n_heads, t);
-    turn(p, p->k + t * n_kv, c->n_kv_heads, t);
-    const float scale = bnt_rope_query_scale(c, pos);
-    if (scale != 1.0f) {
-        for (size_t i = 0; i < n_q; i++) {
-            p->q[t * n_q + i] *= scale;
-        }
-    }
-    store(p, s->cache->k, p->k + t * n_kv, slot, work);
-    store(p, s->cache->v, p->v + t * n_kv, slot, work);
+    turn(p, key, 1, t);
+    encode(p, row, key, work);
+    bnt_kv_put_key(p->kv->type, bnt_kv_key_block(p->kv, l, head, slot),
+                   slot % BNT_KEY_POSITIONS, row, c->head_dim);
+    encode(p, row, p->v + at, work);
+    memcpy(bnt_kv_value_row(p->kv, l, head, slot), row, p->kv->row_bytes);
 }
 
-void bnt_turn_and_store(const bnt_pass *p, uint32_t layer)
-{
-    storing s = {p, &p->kv->layers[layer]};
-    bnt_pass_run(p, turn_and_store_token, &s, p->n);
-}
-
-/* ---- attending --------------------------------------------------------------------------- */
-
-typedef struct attending {
+typedef struct storing {
     const bnt_pass *pass;
     const bnt_kv_layer *cache;
-    uint32_t window; /* 0: everything before is seen */
-    uint32_t group;  /* query heads of one kv head */
-    float scale;     /* of scores */
-} attending;
+} storing;
 
-/* One thread's decoded chunk. */
-typedef struct chunk {
-    float *keys, *values; /* (64, stride) */
-    float *scores;        /* (64) */
-    float *part;          /* (stride) */
-    size_t stride;
-    uint32_t first; /* position of the first row */
-} chunk;
-
-static chunk chunk_in(float *work, uint32_t head_dim)
+static void store_token(void *context, size_t t, uint32_t thread)
 {
-    const size_t stride = bnt_kv_padded(head_dim);
-    chunk c = {.keys = work, .stride = stride};
-    c.values = c.keys + CHUNK * stride;
-    c.scores = c.values + CHUNK * stride;
-    c.part = c.scores + CHUNK;
-    return c;
+    const storing *const s = context;
+    for (uint32_t head = 0; head < s->pass->model->config.n_kv_heads; head++) {
+        store(s->pass, s->cache, head, (uint32_t)t, s->pass->work[thread].attention);
+    }
 }
+
+void bnt_store_kv(const bnt_pass *p, uint32_t layer)
+{
+    storing s = {p, &p->kv->layers[layer]};
+    bnt_pass_run(p, store_token, &s, p->n);
+}
+
+/* ---- chunks --------------------------------------------------------------------------------
+ */
 
 /* The first position that a query at pos sees. */
 static uint32_t first_seen(const attending *a, uint32_t pos)
@@ -126,132 +190,287 @@ static uint32_t first_seen(const attending *a, uint32_t pos)
     return a->window && pos >= a->window ? pos - a->window + 1 : 0;
 }
 
-static void load(const attending *a, chunk *c, uint32_t kv_head, uint32_t begin, uint32_t end)
+/* exp(x - max); of 0 it is 1 to the bit. */
+static float exp_below(const bnt_kernels *kernels, float x, float max)
 {
-    const bnt_kv *const kv = a->pass->kv;
-    const bnt_config *const config = &a->pass->model->config;
-    c->first = begin;
-    for (uint32_t pos = begin; pos < end; pos++) {
-        const size_t slot = pos % a->cache->slots;
-        const size_t at = (slot * config->n_kv_heads + kv_head) * kv->row_bytes;
-        const size_t row = (pos - begin) * c->stride;
-        bnt_kv_decode(kv->type, c->keys + row, a->cache->k + at, config->head_dim);
-        bnt_kv_decode(kv->type, c->values + row, a->cache->v + at, config->head_dim);
+    if (x == max) return 1.0f;
+    kernels->exp_sum_f32(&x, max, 1);
+    return x;
+}
+
+/* Takes on (max, sum, part): *total and w (n) go on. */
+static void take_on(const bnt_kernels *kernels, softmax *total, float *w, softmax next,
+                    const float *part, size_t n)
+{
+    const float both = next.max > total->max ? next.max : total->max;
+    const float before = exp_below(kernels, total->max, both);
+    const float now = exp_below(kernels, next.max, both);
+
+    kernels->blend_f32(w, part, before, now, n);
+    total->sum = fmaf(next.sum, now, total->sum * before);
+    total->max = both;
+}
+
+static void begin_rows(softmax *s, float *w, uint32_t n, size_t dim)
+{
+    memset(w, 0, n * dim * sizeof *w);
+    for (uint32_t i = 0; i < n; i++) {
+        s[i] = (softmax){.max = -INFINITY, .sum = 0.0f};
     }
 }
 
-/* One query over the rows [begin, end) of a chunk, merged into its result so far: out
- * (head_dim), max and sum. */
-static void attend_chunk(const attending *a, const chunk *c, const float *q, uint32_t begin,
-                         uint32_t end, float *out, float *max, float *sum)
+/* The keys and values of a chunk as a kernel reads them. */
+typedef struct chunk {
+    bnt_kv_form form;
+    const uint8_t *keys, *values;
+    size_t block_bytes, row_bytes;
+    uint32_t position; /* of its first row */
+    uint32_t n;        /* positions that any row sees, counted from there */
+} chunk;
+
+/* In the cache; or, where more rows share it than its types are worth decoding for, as floats.
+ */
+static chunk chunk_at(const attending *a, const rows *r, uint32_t position, uint32_t end)
+{
+    enum { WORTH_EXPANDING = 12 };
+    const bnt_pass *const p = a->pass;
+    const bnt_kernels *const kernels = &p->model->kernels;
+    const uint32_t dim = p->model->config.head_dim;
+    const uint32_t slot = position % a->cache->slots;
+    chunk c = {.form = a->form,
+               .keys = bnt_kv_key_block(p->kv, a->cache, r->kv_head, slot),
+               .values = bnt_kv_value_row(p->kv, a->cache, r->kv_head, slot),
+               .block_bytes = p->kv->block_bytes,
+               .row_bytes = p->kv->row_bytes,
+               .position = position,
+               .n = end - position < CHUNK ? end - position : CHUNK};
+    if (r->n < WORTH_EXPANDING || a->form == BNT_KV_FORM_F32) return c;
+
+    const uint32_t n_blocks = (c.n + BNT_KEY_POSITIONS - 1) / BNT_KEY_POSITIONS;
+    kernels->expand_keys[a->form](c.keys, c.block_bytes, n_blocks, dim, r->keys);
+    kernels->expand_values[a->form](c.values, c.row_bytes, c.n, dim, r->values);
+    c.form = BNT_KV_FORM_F32;
+    c.keys = (const uint8_t *)r->keys;
+    c.values = (const uint8_t *)r->values;
+    c.block_bytes = BNT_KEY_POSITIONS * dim * sizeof(float);
+    c.row_bytes = dim * sizeof(float);
+    return c;
+}
+
+/* What token t sees of a chunk: [begin, end), empty where begin >= end. */
+typedef struct seen {
+    uint32_t begin, end;
+} seen;
+
+static seen seen_of(const attending *a, const chunk *c, uint32_t t)
+{
+    const uint32_t pos = a->pass->pos + t;
+    const uint32_t first = first_seen(a, pos);
+    seen s = {first > c->position ? first - c->position : 0, 0};
+    if (pos >= c->position) s.end = pos + 1 - c->position < c->n ? pos + 1 - c->position : c->n;
+    return s;
+}
+
+/* part (n, dim) += the values of the chunk that each row sees, in order of position. What all
+ * rows see is done together. */
+static void mix(const attending *a, const rows *r, const chunk *c)
+{
+    const uint32_t dim = a->pass->model->config.head_dim;
+    const bnt_mix_fn fn = a->pass->model->kernels.mix[c->form];
+    uint32_t begin = 0, end = c->n;
+    for (uint32_t t = r->t_begin; t < r->t_end; t++) {
+        const seen s = seen_of(a, c, t);
+        if (s.begin > begin) begin = s.begin;
+        if (s.end < end) end = s.end;
+    }
+    for (uint32_t t = r->t_begin; begin > 0 && t < r->t_end; t++) {
+        const seen s = seen_of(a, c, t);
+        const size_t row = (size_t)(t - r->t_begin) * a->group;
+        const uint32_t stop = s.end < begin ? s.end : begin;
+        if (s.begin >= stop) continue;
+        fn(c->values, c->row_bytes, s.begin, stop, r->scores + row * CHUNK, a->group, dim,
+           r->part + row * dim, dim);
+    }
+    if (begin < end) {
+        fn(c->values, c->row_bytes, begin, end, r->scores, r->n, dim, r->part, dim);
+    }
+    for (uint32_t t = r->t_begin; t < r->t_end; t++) {
+        const seen s = seen_of(a, c, t);
+        const size_t row = (size_t)(t - r->t_begin) * a->group;
+        const uint32_t from = end > begin ? end : begin;
+        const uint32_t start = s.begin > from ? s.begin : from;
+        if (start >= s.end) continue;
+        fn(c->values, c->row_bytes, start, s.end, r->scores + row * CHUNK, a->group, dim,
+           r->part + row * dim, dim);
+    }
+}
+
+/* All rows over one chunk, taken on by their segment. */
+static void attend_chunk(const attending *a, const rows *r, const chunk *c)
 {
     const bnt_kernels *const kernels = &a->pass->model->kernels;
-    const size_t head_dim = a->pass->model->config.head_dim;
-    const size_t n = end - begin;
-    const float *const keys = c->keys + (begin - c->first) * c->stride;
-    const float *const values = c->values + (begin - c->first) * c->stride;
+    const uint32_t dim = a->pass->model->config.head_dim;
+    const uint32_t n_blocks = (c->n + BNT_KEY_POSITIONS - 1) / BNT_KEY_POSITIONS;
 
-    float m = -INFINITY;
-    for (size_t j = 0; j < n; j++) {
-        c->scores[j] = kernels->dot_f32(q, keys + j * c->stride, head_dim) * a->scale;
-        if (c->scores[j] > m) m = c->scores[j];
+    kernels->scores[c->form](c->keys, c->block_bytes, n_blocks, r->q, dim, r->n, dim, a->scale,
+                             r->scores);
+    for (uint32_t i = 0; i < r->n; i++) {
+        const seen s = seen_of(a, c, r->t_begin + i / a->group);
+        if (s.begin >= s.end) continue;
+        kernels->softmax64(r->scores + (size_t)i * CHUNK, s.begin, s.end, &r->of_chunk[i].max,
+                           &r->of_chunk[i].sum);
     }
-    const float s = kernels->exp_sum_f32(c->scores, m, n);
-    memset(c->part, 0, head_dim * sizeof *c->part);
-    for (size_t j = 0; j < n; j++) {
-        kernels->axpy_f32(c->part, c->scores[j], values + j * c->stride, head_dim);
+    memset(r->part, 0, (size_t)r->n * dim * sizeof *r->part);
+    mix(a, r, c);
+    for (uint32_t i = 0; i < r->n; i++) {
+        const seen s = seen_of(a, c, r->t_begin + i / a->group);
+        if (s.begin >= s.end) continue;
+        take_on(kernels, &r->of_segment[i], r->segment + (size_t)i * dim, r->of_chunk[i],
+                r->part + (size_t)i * dim, dim);
     }
-    const float both = m > *max ? m : *max;
-    const float before = bnt_expf(*max - both);
-    const float now = bnt_expf(m - both);
-    for (size_t i = 0; i < head_dim; i++) {
-        out[i] = out[i] * before + c->part[i] * now;
-    }
-    *sum = *sum * before + s * now;
-    *max = both;
 }
 
-/* All queries of one group and token over one loaded chunk, of which they may see a part. */
-static void attend_token(const attending *a, const chunk *c, uint32_t kv_head, uint32_t t,
-                         uint32_t begin, uint32_t end)
+/* The chunks of [begin, end), which lie in one segment. */
+static void attend_segment(const attending *a, const rows *r, uint32_t begin, uint32_t end)
 {
-    const bnt_pass *const p = a->pass;
-    const bnt_config *const config = &p->model->config;
-    const uint32_t pos = p->pos + t;
-    const uint32_t first = first_seen(a, pos);
-    if (begin < first) begin = first;
-    if (end > pos + 1) end = pos + 1;
-    if (begin >= end) return;
-
-    for (uint32_t g = 0; g < a->group; g++) {
-        const size_t head = (size_t)t * config->n_heads + (size_t)kv_head * a->group + g;
-        attend_chunk(a, c, p->q + head * config->head_dim, begin, end,
-                     p->a + head * config->head_dim, &p->maxima[head], &p->sums[head]);
+    begin_rows(r->of_segment, r->segment, r->n, a->pass->model->config.head_dim);
+    for (uint32_t at = begin - begin % CHUNK; at < end; at += CHUNK) {
+        const chunk c = chunk_at(a, r, at, end);
+        attend_chunk(a, r, &c);
     }
 }
 
-static void begin_heads(const attending *a, uint32_t kv_head, uint32_t t)
-{
-    const bnt_pass *const p = a->pass;
-    const size_t head_dim = p->model->config.head_dim;
-    const size_t head = (size_t)t * p->model->config.n_heads + (size_t)kv_head * a->group;
-    memset(p->a + head * head_dim, 0, a->group * head_dim * sizeof *p->a);
-    for (size_t g = head; g < head + a->group; g++) {
-        p->maxima[g] = -INFINITY;
-        p->sums[g] = 0.0f;
-    }
-}
-
-static void end_heads(const attending *a, uint32_t kv_head, uint32_t t)
-{
-    const bnt_pass *const p = a->pass;
-    const size_t head_dim = p->model->config.head_dim;
-    const size_t head = (size_t)t * p->model->config.n_heads + (size_t)kv_head * a->group;
-    for (size_t g = head; g < head + a->group; g++) {
-        const float inverse = 1.0f / p->sums[g];
-        for (size_t i = 0; i < head_dim; i++) {
-            p->a[g * head_dim + i] *= inverse;
-        }
-    }
-}
-
-static void attend_task(void *context, size_t task, uint32_t thread)
-{
-    const attending *const a = context;
-    const bnt_pass *const p = a->pass;
-    const uint32_t n_kv_heads = p->model->config.n_kv_heads;
-    const uint32_t kv_head = (uint32_t)(task % n_kv_heads);
-    const uint32_t t_begin = (uint32_t)(task / n_kv_heads) * TOKENS;
-    const uint32_t t_end = p->n - t_begin > TOKENS ? t_begin + TOKENS : p->n;
-    const uint32_t first = first_seen(a, p->pos + t_begin);
-    const uint32_t past = p->pos + t_end;
-    chunk c = chunk_in(bnt_pass_work(p, thread), p->model->config.head_dim);
-
-    for (uint32_t t = t_begin; t < t_end; t++) {
-        begin_heads(a, kv_head, t);
-    }
-    for (uint32_t begin = first; begin < past;) {
-        const uint32_t left = CHUNK - begin % CHUNK;
-        const uint32_t end = past - begin > left ? begin + left : past;
-        load(a, &c, kv_head, begin, end);
-        for (uint32_t t = t_begin; t < t_end; t++) {
-            attend_token(a, &c, kv_head, t, begin, end);
-        }
-        begin = end;
-    }
-    for (uint32_t t = t_begin; t < t_end; t++) {
-        end_heads(a, kv_head, t);
-    }
-}
-
-void bnt_attend(const bnt_pass *p, uint32_t layer)
+static attending attending_of(const bnt_pass *p, uint32_t layer)
 {
     const bnt_config *const c = &p->model->config;
     attending a = {.pass = p,
                    .cache = &p->kv->layers[layer],
+                   .form = bnt_kv_form_of(p->kv->type),
                    .window = c->windowed[layer] ? c->window_tokens : 0,
                    .group = c->n_heads / c->n_kv_heads,
+                   .tokens = tokens_of_task(c),
                    .scale = (float)(1.0 / sqrt((double)c->head_dim))};
-    const size_t n_blocks = ((size_t)p->n + TOKENS - 1) / TOKENS;
-    bnt_pass_run(p, attend_task, &a, n_blocks * c->n_kv_heads);
+    a.first = first_seen(&a, p->pos) / SEGMENT;
+    return a;
+}
+
+/* ---- many tokens: a task is one kv head and a few tokens, over all they see
+ * ------------------ */
+
+static void attend_tokens(void *context, size_t task, uint32_t thread)
+{
+    const attending *const a = context;
+    const bnt_pass *const p = a->pass;
+    const bnt_config *const config = &p->model->config;
+    const bnt_kernels *const kernels = &p->model->kernels;
+    const size_t dim = config->head_dim;
+    const uint32_t n_blocks = (p->n + a->tokens - 1) / a->tokens;
+    /* The last tokens see most: they come first, so that no thread ends long after the others.
+     */
+    const uint32_t block = n_blocks - 1 - (uint32_t)(task / config->n_kv_heads);
+    const uint32_t t_begin = block * a->tokens;
+    const uint32_t t_end = p->n - t_begin > a->tokens ? t_begin + a->tokens : p->n;
+    rows r = rows_in(a, p->work[thread].attention, (t_end - t_begin) * a->group);
+    r.kv_head = (uint32_t)(task % config->n_kv_heads);
+    r.t_begin = t_begin;
+    r.t_end = t_end;
+
+    for (uint32_t t = t_begin; t < t_end; t++) {
+        turn_queries(p, t, r.kv_head * a->group, a->group,
+                     r.q + (size_t)(t - t_begin) * a->group * dim);
+    }
+    begin_rows(r.of_all, r.all, r.n, dim);
+    const uint32_t past = p->pos + t_end;
+    for (uint32_t begin = first_seen(a, p->pos + t_begin); begin < past;) {
+        const uint32_t left = SEGMENT - begin % SEGMENT;
+        const uint32_t end = past - begin > left ? begin + left : past;
+        attend_segment(a, &r, begin, end);
+        for (uint32_t i = 0; i < r.n; i++) {
+            /* A row that has seen nothing of the segment takes nothing on. */
+            if (r.of_segment[i].sum == 0.0f) continue;
+            take_on(kernels, &r.of_all[i], r.all + i * dim, r.of_segment[i],
+                    r.segment + i * dim, dim);
+        }
+        begin = end;
+    }
+    for (uint32_t i = 0; i < r.n; i++) {
+        const size_t head = (size_t)(t_begin + i / a->group) * config->n_heads +
+                            (size_t)r.kv_head * a->group + i % a->group;
+        kernels->scale_f32(r.all + i * dim, 1.0f / r.of_all[i].sum, dim);
+        memcpy(p->a + head * dim, r.all + i * dim, dim * sizeof *p->a);
+    }
+}
+
+/* ---- one token: a task is one kv head and one segment
+ * ---------------------------------------- */
+
+/* A part: W (head_dim), M, S of one segment and query head. */
+static float *part_of(const bnt_pass *p, uint32_t segment, uint32_t head)
+{
+    const bnt_config *const c = &p->model->config;
+    return p->parts + ((size_t)segment * c->n_heads + head) * (c->head_dim + 2);
+}
+
+static void attend_part(void *context, size_t task, uint32_t thread)
+{
+    const attending *const a = context;
+    const bnt_pass *const p = a->pass;
+    const bnt_config *const config = &p->model->config;
+    const size_t dim = config->head_dim;
+    const uint32_t segment = a->first + (uint32_t)(task / config->n_kv_heads);
+    const uint32_t first = first_seen(a, p->pos);
+    const uint32_t begin = segment * SEGMENT > first ? segment * SEGMENT : first;
+    const uint32_t end = p->pos + 1 - begin > SEGMENT - begin % SEGMENT
+                             ? begin + (SEGMENT - begin % SEGMENT)
+                             : p->pos + 1;
+    rows r = rows_in(a, p->work[thread].attention, a->group);
+    r.kv_head = (uint32_t)(task % config->n_kv_heads);
+    r.t_end = 1;
+
+    turn_queries(p, 0, r.kv_head * a->group, a->group, r.q);
+    if (end == p->pos + 1) store(p, a->cache, r.kv_head, 0, r.keys);
+    attend_segment(a, &r, begin, end);
+    for (uint32_t i = 0; i < a->group; i++) {
+        float *const part = part_of(p, segment - a->first, r.kv_head * a->group + i);
+        memcpy(part, r.segment + i * dim, dim * sizeof *part);
+        part[dim] = r.of_segment[i].max;
+        part[dim + 1] = r.of_segment[i].sum;
+    }
+}
+
+uint32_t bnt_attention_segments(const bnt_pass *p, uint32_t layer)
+{
+    const attending a = attending_of(p, layer);
+    return p->pos / SEGMENT + 1 - a.first;
+}
+
+void bnt_attend(const bnt_pass *p, uint32_t layer)
+{
+    const uint32_t n_kv_heads = p->model->config.n_kv_heads;
+    attending a = attending_of(p, layer);
+
+    if (p->decode) {
+        bnt_pass_run(p, attend_part, &a, (size_t)bnt_attention_segments(p, layer) * n_kv_heads);
+        return;
+    }
+    const size_t n_blocks = ((size_t)p->n + a.tokens - 1) / a.tokens;
+    bnt_pass_run(p, attend_tokens, &a, n_blocks * n_kv_heads);
+}
+
+void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out)
+{
+    const bnt_config *const c = &p->model->config;
+    const bnt_kernels *const kernels = &p->model->kernels;
+    const size_t dim = c->head_dim;
+
+    for (uint32_t head = 0; head < c->n_heads; head++) {
+        float *const w = out + head * dim;
+        softmax total;
+        begin_rows(&total, w, 1, dim);
+        for (uint32_t s = 0; s < n_segments; s++) {
+            const float *const part = part_of(p, s, head);
+            take_on(kernels, &total, w, (softmax){part[dim], part[dim + 1]}, part, dim);
+        }
+        kernels->scale_f32(w, 1.0f / total.sum, dim);
+    }
 }

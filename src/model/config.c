@@ -17,6 +17,7 @@ enum {
 
 /* Known bases lie between 1e4 and 1e9. YaRN divides by ln(base). */
 static const double MAX_ROPE_BASE = 1e12;
+static const double MIN_ROPE_FACTOR = 1e-6;
 static const double MAX_ROPE_FACTOR = 1e6;
 
 static bantam_status between(const char *what, uint32_t found, uint32_t least, uint32_t most,
@@ -78,9 +79,12 @@ static bantam_status check_shape(const bnt_config *c, bantam_error *err)
 static bantam_status check_rope(const bnt_config *c, bantam_error *err)
 {
     bantam_status status = above("rope base", c->rope_base, 1.0, MAX_ROPE_BASE, err);
-    if (status || c->scaling == BNT_ROPE_PLAIN) return status;
+    if (status) return status;
+    /* A factor that nothing uses may be any number, but a number. */
+    if (c->scaling == BNT_ROPE_PLAIN && isfinite(c->scale_factor)) return BANTAM_OK;
 
-    status = above("rope scaling factor", c->scale_factor, 0.0, MAX_ROPE_FACTOR, err);
+    status =
+        above("rope scaling factor", c->scale_factor, MIN_ROPE_FACTOR, MAX_ROPE_FACTOR, err);
     if (status || c->scaling == BNT_ROPE_LINEAR) return status;
 
     status = between("original context length", c->original_context_tokens, 1, UINT32_MAX, err);

@@ -5,85 +5,88 @@
 #include "model/pass.h"
 #include "model/rope.h"
 
-typedef struct norming {
-    const bnt_pass *pass;
-    float *out;     /* (n_rows, embd) */
-    const float *x; /* (n_rows, embd) */
-    const float *w; /* (embd) */
-} norming;
-
-static void norm_token(void *context, size_t t, uint32_t thread)
+static bnt_input normed(const bnt_pass *p, const float *norm)
 {
-    const norming *const n = context;
-    const bnt_config *const c = &n->pass->model->config;
-    const size_t at = t * c->n_embd;
-    (void)thread;
-    n->pass->model->kernels.rms_norm_f32(n->out + at, n->x + at, n->w, c->n_embd, c->norm_eps);
+    return (bnt_input){.x = p->x, .norm = norm, .n = p->n, .columns = p->model->config.n_embd};
 }
 
-void bnt_norm(const bnt_pass *p, float *out, const float *x, uint32_t n_rows, const float *w)
+/* Keys and values of every token into the cache, queries of those that go on: the last ones. */
+static void project(const bnt_pass *p, const bnt_pass *on, const bnt_layer *layer)
 {
-    norming n = {p, out, x, w};
-    bnt_pass_run(p, norm_token, &n, n_rows);
+    const bnt_product all[] = {
+        {.w = &layer->q, .y = p->q}, {.w = &layer->k, .y = p->k}, {.w = &layer->v, .y = p->v}};
+    const bnt_input in = normed(p, layer->attn_norm);
+    const bnt_product q = {.w = &layer->q, .y = on->q};
+    const bnt_input in_on = normed(on, layer->attn_norm);
+
+    if (on->n == p->n) {
+        bnt_linear(p, &in, all, 3);
+        return;
+    }
+    bnt_linear(p, &in, all + 1, 2);
+    if (on->n) bnt_linear(on, &in_on, &q, 1);
 }
 
-static void add_token(void *context, size_t t, uint32_t thread)
+/* x += attention(norm(x)); x += feed-forward(norm(x)); for the tokens that go on. */
+static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
 {
-    const bnt_pass *const p = context;
-    const size_t n_embd = p->model->config.n_embd;
-    (void)thread;
-    p->model->kernels.axpy_f32(p->x + t * n_embd, 1.0f, p->h + t * n_embd, n_embd);
-}
-
-void bnt_add(const bnt_pass *p)
-{
-    bnt_pass_run(p, add_token, (void *)p, p->n);
-}
-
-/* x += attention(norm(x)); x += feed-forward(norm(x)). */
-static void run_layer(const bnt_pass *p, uint32_t index)
-{
+    const bnt_config *const c = &p->model->config;
     const bnt_layer *const layer = &p->model->layers[index];
-    const bnt_product qkv[] = {{&layer->q, p->q}, {&layer->k, p->k}, {&layer->v, p->v}};
-    const bnt_product o = {&layer->o, p->h};
-    const bnt_product gate_up[] = {{&layer->gate, p->gate}, {&layer->up, p->up}};
-    const bnt_product down = {&layer->down, p->h};
+    const bnt_input attended = {.x = on->a,
+                                .n_parts = on->decode ? bnt_attention_segments(on, index) : 0,
+                                .n = on->n,
+                                .columns = c->n_heads * c->head_dim};
+    const bnt_product o = {.w = &layer->o, .y = on->x, .end = BNT_END_ADD};
+    const bnt_input x = normed(on, layer->ffn_norm);
+    const bnt_product gated = {
+        .w = &layer->gate, .up = &layer->up, .y = on->h, .end = BNT_END_GATE};
+    const bnt_input h = {.x = on->h, .n = on->n, .columns = c->n_ffn};
+    const bnt_product down = {.w = &layer->down, .y = on->x, .end = BNT_END_ADD};
 
-    bnt_norm(p, p->h, p->x, p->n, layer->attn_norm);
-    bnt_linear(p, p->h, p->n, qkv, 3);
-    bnt_turn_and_store(p, index);
-    bnt_attend(p, index);
-    bnt_linear(p, p->a, p->n, &o, 1);
-    bnt_add(p);
-
-    bnt_norm(p, p->h, p->x, p->n, layer->ffn_norm);
-    bnt_linear(p, p->h, p->n, gate_up, 2);
-    bnt_gate(p);
-    bnt_linear(p, p->gate, p->n, &down, 1);
-    bnt_add(p);
+    project(p, on, layer);
+    if (!on->decode) bnt_store_kv(p, index);
+    if (!on->n) return;
+    bnt_attend(on, index);
+    bnt_linear(on, &attended, &o, 1);
+    bnt_linear(on, &x, &gated, 1);
+    bnt_linear(on, &h, &down, 1);
 }
 
-/* logits (n_rows, vocab) of the last n_rows tokens. */
-static void run_head(const bnt_pass *p, float *logits, uint32_t n_rows)
+/* logits of all tokens of p, which are the last ones of a pass; slice by slice where they are
+ * taken. False where the taker has had enough. */
+static bool run_head(const bnt_forward *f, const bnt_pass *p, uint32_t first, float *logits)
 {
-    const float *const last = p->x + (size_t)(p->n - n_rows) * p->model->config.n_embd;
-    const bnt_product head = {&p->model->head, logits};
+    const bnt_product head = {.w = &p->model->head, .y = logits};
+    const uint32_t room = f->take ? f->room : p->n;
 
-    bnt_norm(p, p->h, last, n_rows, p->model->output_norm);
-    bnt_linear(p, p->h, n_rows, &head, 1);
+    for (uint32_t at = 0; at < p->n; at += room) {
+        const uint32_t left = p->n - at;
+        const uint32_t n = left < room ? left : room;
+        bnt_input x = normed(p, p->model->output_norm);
+        x.x += (size_t)at * x.columns;
+        x.n = n;
+        bnt_linear(p, &x, &head, 1);
+        if (f->take && !f->take(f->user, first + at, n, logits)) return false;
+    }
+    return true;
 }
 
 static bantam_status run(const bnt_forward *f, const bnt_pass *p, float *logits,
                          uint32_t n_rows, bantam_error *err)
 {
-    for (uint32_t layer = 0; layer < p->model->config.n_layers; layer++) {
+    const uint32_t n_layers = p->model->config.n_layers;
+    /* Of the last layer only what the logits are made of is computed. */
+    const bnt_pass last = bnt_pass_tail(p, n_rows);
+    for (uint32_t layer = 0; layer < n_layers; layer++) {
         if (f->cancel && *f->cancel) {
             return bnt_fail(err, BANTAM_ERR_CANCELLED, "cancelled");
         }
-        run_layer(p, layer);
+        run_layer(p, layer + 1 < n_layers ? p : &last, layer);
     }
-    if (n_rows > 0) run_head(p, logits, n_rows);
-    return bnt_archive_check(p->model->archive, err);
+    if (!run_head(f, &last, p->n - n_rows, logits)) {
+        return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped by the callback");
+    }
+    return bnt_model_check(p->model, err);
 }
 
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,

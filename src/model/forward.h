@@ -15,23 +15,25 @@
 /* The keys and values of one session, as the pass sees them. floor 4 owns the memory.
  *
  * A layer holds `slots` positions; position p lies in slot p % slots (slots covers the whole
- * context for full layers, at least window + batch for windowed ones). Keys are stored after
- * rope. One (slot, kv head) row has head_dim values in the cache's type:
- * f32 and f16 as they are; q8 as Q8_0 blocks of 32 values (fp16 scale, 32 int8), the last block
- * padded with zeros where head_dim is not a multiple of 32. */
+ * context for full layers, at least window + batch for windowed ones, and is a multiple of 64
+ * there, so that 64 positions from a multiple of 64 on lie side by side). Keys are stored after
+ * rope. kernel.h draws what a block of 16 keys and a row of values look like. */
 typedef struct bnt_kv_layer {
-    uint8_t *k, *v; /* (slots, n_kv_heads, row_bytes) */
-    uint32_t slots;
+    uint8_t *k;     /* (n_kv_heads, slots / 16) blocks of block_bytes */
+    uint8_t *v;     /* (n_kv_heads, slots) rows of row_bytes */
+    uint32_t slots; /* a multiple of 16 */
 } bnt_kv_layer;
 
 typedef struct bnt_kv {
     bantam_kv type;       /* never DEFAULT */
-    size_t row_bytes;     /* of one (slot, kv head) row */
+    size_t row_bytes;     /* of the values of one position and head */
+    size_t block_bytes;   /* of the keys of 16 positions of one head */
     bnt_kv_layer *layers; /* (n_layers) */
 } bnt_kv;
 
-/* Bytes of one row of head_dim values. */
-size_t bnt_kv_row_bytes(bantam_kv type, uint32_t head_dim);
+/* Takes rows of logits: of tokens first .. first + n - 1 of the pass. False stops the pass with
+ * BANTAM_ERR_CANCELLED. */
+typedef bool (*bnt_take_logits_fn)(void *user, uint32_t first, uint32_t n, const float *logits);
 
 typedef struct bnt_forward {
     const bnt_model *model;
@@ -41,10 +43,16 @@ typedef struct bnt_forward {
     /* Not 0: stop between layers with BANTAM_ERR_CANCELLED. Or NULL. Atomic, because any thread
      * and any signal handler may set it; it orders nothing else. */
     const atomic_int *cancel;
+    /* Where more rows of logits are wanted than there is room for: they are computed `room` at
+     * a time into the same rows, and handed to take. NULL: all rows at once. */
+    bnt_take_logits_fn take;
+    void *user;
+    uint32_t room;
 } bnt_forward;
 
-/* Scratch bytes for passes of at most batch tokens. */
-size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t n_threads);
+/* Scratch bytes for passes of at most batch tokens over a cache of context positions. */
+size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t context,
+                        uint32_t n_threads);
 
 /* Which positions form one call, to PhoneLM's `call` rope: the batch may be a part of it. */
 typedef struct bnt_span {
@@ -53,7 +61,8 @@ typedef struct bnt_span {
 
 /* Computes tokens[0..n_tokens) at positions pos, pos + 1, ... . All earlier positions that the
  * layers can see are in the cache. logits is (n_rows, n_vocab): of the last token for n_rows 1,
- * of all for n_rows n_tokens, not computed for n_rows 0 (logits may be NULL).
+ * of the last n_rows in general, not computed for n_rows 0 (logits may be NULL); with f->take
+ * it is (f->room, n_vocab).
  * Fails only by cancellation, or BANTAM_ERR_IO when a mapped file was cut. The cache then holds
  * garbage at positions from pos on. */
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,

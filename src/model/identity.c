@@ -6,6 +6,7 @@
  * reached a sampled byte. It is no signature: who wants two files with one identity can make
  * them.
  */
+#include "model/pack.h"
 #include "model/weights.h"
 
 #include <string.h>
@@ -83,7 +84,7 @@ static void mix_config(mixer *m, const bnt_config *c)
 static void mix_matrix(void *user, const bnt_matrix *w)
 {
     mixer *const m = user;
-    const size_t size = w->row_bytes * w->rows;
+    const size_t size = w->row_bytes * bnt_matrix_strips(w->type, w->rows);
     mix(m, (uint64_t)w->type->id);
     mix(m, (uint64_t)w->rows << 32 | w->columns);
     if (size <= (size_t)PIECES * PIECE_BYTES) {
@@ -96,24 +97,42 @@ static void mix_matrix(void *user, const bnt_matrix *w)
     }
 }
 
+/* The last words must reach every bit too. */
+static void end(mixer *m, uint8_t out[32])
+{
+    for (uint64_t i = 0; i < 4; i++) {
+        mix(m, i);
+    }
+    for (size_t i = 0; i < 32; i++) {
+        out[i] = (uint8_t)(m->lane[i / 8] >> 8 * (i % 8));
+    }
+}
+
+void bnt_model_digest(const bnt_model *model, uint8_t out[32])
+{
+    mixer m = {{1, 2, 3, 4}};
+    bnt_weights_each(model, mix_matrix, &m);
+    end(&m, out);
+}
+
 void bnt_model_identity(const bnt_model *model, uint8_t out[32])
 {
     const bnt_config *const c = &model->config;
     mixer m = {{1, 2, 3, 4}};
+    uint8_t matrices[32];
 
+    /* Packed weights are the same weights. */
+    if (model->pack) {
+        memcpy(matrices, bnt_pack_source(model->pack), sizeof matrices);
+    } else {
+        bnt_model_digest(model, matrices);
+    }
     mix_config(&m, c);
-    bnt_weights_each(model, mix_matrix, &m);
+    mix_bytes(&m, matrices, sizeof matrices);
     const size_t n_norms = (2 * (size_t)c->n_layers + 1) * c->n_embd;
     mix_bytes(&m, (const uint8_t *)model->floats, n_norms * sizeof *model->floats);
     for (uint32_t i = 0; i < c->rope_dims / 2; i++) {
         mix_double(&m, model->inv_freq[i]);
     }
-
-    /* The last words must reach every bit too. */
-    for (uint64_t i = 0; i < 4; i++) {
-        mix(&m, i);
-    }
-    for (size_t i = 0; i < 32; i++) {
-        out[i] = (uint8_t)(m.lane[i / 8] >> 8 * (i % 8));
-    }
+    end(&m, out);
 }

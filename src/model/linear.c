@@ -1,63 +1,290 @@
 /* linear.c - y = x times W transposed, for matrices of any stored type.
  *
- * A task is a block of rows of W. A row is decoded to float once and then meets every row of x,
- * each by one dot product in the order that kernel.h states, whoever computes it.
+ * A task is some groups of 16 rows of W for all tokens. Interleaved matrices meet the input as
+ * whole numbers, others as floats; rows of a type without kernels are decoded first. kernel.h
+ * states the order of every sum.
  */
 #include "model/pass.h"
 
-enum { ROWS_PER_TASK = 32 };
+#include <string.h>
+
+enum { ROWS = BNT_TILE_ROWS };
 
 typedef struct job {
     const bnt_pass *pass;
-    const float *x; /* (n_rows, columns) */
-    uint32_t n_rows;
+    const bnt_input *in;
     const bnt_product *products;
+    size_t n_products;
+    uint32_t groups;      /* of one task */
+    bool numbers, floats; /* the forms of the input that the products need */
 } job;
 
-static size_t count_tasks(const bnt_matrix *w)
+static uint32_t count_groups(const bnt_matrix *w)
 {
-    return ((size_t)w->rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    return (w->rows + ROWS - 1) / ROWS;
 }
 
-/* Row r of w as floats: in place where it lies so, else decoded into work. */
-static const float *row_of(const bnt_matrix *w, uint32_t r, float *work)
+static const float *input_row(const bnt_pass *p, const bnt_input *in, uint32_t t, float *out)
 {
-    const uint8_t *const data = w->data + r * w->row_bytes;
-    if (w->type->id == BNT_TYPE_F32 && (uintptr_t)data % _Alignof(float) == 0) {
-        return (const float *)(const void *)data;
+    const float *const x = in->x + (size_t)t * in->columns;
+    if (in->n_parts) {
+        bnt_attention_merge(p, in->n_parts, out);
+        return out;
     }
-    w->type->decode(data, work, w->columns);
-    return work;
+    if (!in->norm) return x;
+    p->model->kernels.rms_norm_f32(out, x, in->norm, in->columns, p->model->config.norm_eps);
+    return out;
 }
 
-static void multiply_rows(void *context, size_t task, uint32_t thread)
+/* ---- the input ----------------------------------------------------------------------------
+ */
+
+static bnt_acts acts_of(const bnt_work *w, uint32_t n, uint32_t columns)
+{
+    return (bnt_acts){n, columns, w->q, w->d, w->sum32, w->sum16};
+}
+
+static void quantize(const bnt_pass *p, const bnt_work *w, const float *x, uint32_t i,
+                     uint32_t columns)
+{
+    p->model->kernels.quantize(x, columns, w->q + i * bnt_acts_stride(columns),
+                               w->d + i * bnt_tile_blocks(columns),
+                               w->sum32 + i * (columns / 32), w->sum16 + i * (columns / 16));
+}
+
+/* Few tokens: everything, for one thread. */
+static void make_own(void *context, uint32_t thread)
 {
     const job *const j = context;
-    const bnt_product *product = j->products;
-    while (task >= count_tasks(product->w)) {
-        task -= count_tasks((product++)->w);
-    }
+    const bnt_work *const w = &j->pass->work[thread];
+    const uint32_t columns = j->in->columns;
 
-    const bnt_matrix *const w = product->w;
+    for (uint32_t t = 0; t < j->in->n; t++) {
+        float *const out = j->floats ? w->rows + (size_t)t * columns : w->row;
+        const float *const x = input_row(j->pass, j->in, t, out);
+        if (j->floats && x != out) memcpy(out, x, columns * sizeof *out);
+        if (j->numbers) quantize(j->pass, w, x, t, columns);
+    }
+}
+
+/* Many tokens: one packed block of them, for all threads. */
+static void make_block(void *context, size_t block, uint32_t thread)
+{
+    const job *const j = context;
     const bnt_kernels *const kernels = &j->pass->model->kernels;
-    const uint32_t begin = (uint32_t)task * ROWS_PER_TASK;
-    const uint32_t end = w->rows - begin > ROWS_PER_TASK ? begin + ROWS_PER_TASK : w->rows;
-    for (uint32_t r = begin; r < end; r++) {
-        const float *const row = row_of(w, r, bnt_pass_work(j->pass, thread));
-        for (uint32_t t = 0; t < j->n_rows; t++) {
-            product->y[(size_t)t * w->rows + r] =
-                kernels->dot_f32(row, j->x + (size_t)t * w->columns, w->columns);
+    const bnt_work *const w = &j->pass->work[thread];
+    const uint32_t columns = j->in->columns;
+    const uint32_t begin = (uint32_t)block * kernels->pack_tokens;
+    const uint32_t left = j->in->n - begin;
+    const uint32_t n = left < kernels->pack_tokens ? left : kernels->pack_tokens;
+
+    for (uint32_t t = begin; t < begin + n; t++) {
+        const bool shared = j->floats && j->in->norm;
+        float *const out = shared ? j->pass->shared + (size_t)t * columns : w->row;
+        const float *const x = input_row(j->pass, j->in, t, out);
+        if (j->numbers) quantize(j->pass, w, x, t - begin, columns);
+    }
+    if (j->numbers) {
+        const bnt_acts acts = acts_of(w, n, columns);
+        kernels->pack(&acts, j->pass->packed + block * kernels->packed_bytes(columns));
+    }
+}
+
+/* ---- one matrix, some groups of rows, all tokens -------------------------------------------
+ */
+
+/* y (n, stride) from its column 0 on is that of the first row of `group`. */
+typedef struct range {
+    uint32_t group, n_groups;
+    float *y;
+    size_t stride;
+} range;
+
+static bnt_rows_fn rows_kernel(const bnt_kernels *kernels, const bnt_type *type)
+{
+    switch (type->id) {
+    case BNT_TYPE_F32:
+        return kernels->rows_f32;
+    case BNT_TYPE_F16:
+        return kernels->rows_f16;
+    case BNT_TYPE_BF16:
+        return kernels->rows_bf16;
+    default:
+        return NULL;
+    }
+}
+
+static void multiply_rows(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
+{
+    const bnt_kernels *const kernels = &j->pass->model->kernels;
+    const bnt_rows_fn fn = rows_kernel(kernels, w->type);
+    const bool few = j->in->n <= BNT_FEW_TOKENS;
+    const float *const x = few ? work->rows : j->in->norm ? j->pass->shared : j->in->x;
+    const uint32_t begin = r.group * ROWS;
+    const uint32_t most = w->rows - begin;
+    const uint32_t n_rows = most < r.n_groups * ROWS ? most : r.n_groups * ROWS;
+    bnt_rows rows = {w->data + begin * w->row_bytes, w->row_bytes, n_rows, w->columns};
+
+    if (fn) {
+        fn(&rows, x, w->columns, j->in->n, r.y, r.stride);
+        return;
+    }
+    for (uint32_t first = 0; first < n_rows; first += ROWS) {
+        const uint32_t n = n_rows - first < ROWS ? n_rows - first : ROWS;
+        for (uint32_t i = 0; i < n; i++) {
+            w->type->decode(rows.data + (first + i) * w->row_bytes,
+                            work->decoded + (size_t)i * w->columns, w->columns);
+        }
+        const bnt_rows decoded = {(const uint8_t *)work->decoded, w->columns * sizeof(float), n,
+                                  w->columns};
+        kernels->rows_f32(&decoded, x, w->columns, j->in->n, r.y + first, r.stride);
+    }
+}
+
+static void multiply_groups(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
+{
+    const bnt_kernels *const kernels = &j->pass->model->kernels;
+    const bnt_tile_index place = bnt_tile_place(w->type);
+    const uint8_t *const groups = w->data + r.group * w->row_bytes;
+
+    if (j->in->n <= BNT_FEW_TOKENS) {
+        const bnt_acts acts = acts_of(work, j->in->n, w->columns);
+        kernels->gemv[place](groups, w->row_bytes, r.n_groups, &acts, r.y, r.stride);
+        return;
+    }
+    const bnt_packed packed = {j->pass->packed, j->in->n, w->columns};
+    for (uint32_t g = 0; g < r.n_groups; g += kernels->panel_groups) {
+        const uint32_t left = r.n_groups - g;
+        kernels->gemm[place](groups + g * w->row_bytes, w->row_bytes,
+                             left < kernels->panel_groups ? left : kernels->panel_groups,
+                             &packed, r.y + (size_t)g * ROWS, r.stride, work->gemm);
+    }
+}
+
+static void multiply(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
+{
+    if (w->type->tile) {
+        multiply_groups(j, work, w, r);
+    } else {
+        multiply_rows(j, work, w, r);
+    }
+}
+
+/* ---- where it belongs ----------------------------------------------------------------------
+ */
+
+static void gate(const bnt_pass *p, float *out, const float *g, const float *up, size_t n)
+{
+    switch (p->model->config.act) {
+    case BNT_ACT_SILU:
+        p->model->kernels.gate_silu_f32(out, g, up, n);
+        return;
+    case BNT_ACT_RELU:
+        p->model->kernels.gate_relu_f32(out, g, up, n);
+        return;
+    }
+}
+
+static void put_away(const job *j, const bnt_work *work, const bnt_product *product, range r)
+{
+    const bnt_kernels *const kernels = &j->pass->model->kernels;
+    const uint32_t begin = r.group * ROWS;
+    const uint32_t left = product->w->rows - begin;
+    const size_t n = left < r.n_groups * ROWS ? left : r.n_groups * ROWS;
+
+    for (uint32_t t = 0; t < j->in->n; t++) {
+        const float *const y = r.y + t * r.stride;
+        float *const out = product->y + (size_t)t * product->w->rows + begin;
+        switch (product->end) {
+        case BNT_END_STORE:
+            memcpy(out, y, n * sizeof *out);
+            break;
+        case BNT_END_ADD:
+            kernels->add_f32(out, y, n);
+            break;
+        case BNT_END_GATE:
+            gate(j->pass, out, y, work->y_up + t * r.stride, n);
+            break;
         }
     }
 }
 
-void bnt_linear(const bnt_pass *p, const float *x, uint32_t n_rows, const bnt_product *products,
+static void multiply_task(void *context, size_t task, uint32_t thread)
+{
+    const job *const j = context;
+    const bnt_work *const work = &j->pass->work[thread];
+    const bnt_product *product = j->products;
+    uint32_t group = (uint32_t)task * j->groups; /* counted per product in whole tasks */
+    for (uint32_t all;
+         group >= (all = (count_groups(product->w) + j->groups - 1) / j->groups * j->groups);
+         product++) {
+        group -= all;
+    }
+    const uint32_t left = count_groups(product->w) - group;
+    range r = {.group = group, .n_groups = left < j->groups ? left : j->groups};
+
+    /* Straight to its place where nothing is left to be done there. */
+    if (product->end == BNT_END_STORE &&
+        (uint64_t)(r.group + r.n_groups) * ROWS <= product->w->rows) {
+        r.y = product->y + (size_t)r.group * ROWS;
+        r.stride = product->w->rows;
+        multiply(j, work, product->w, r);
+        return;
+    }
+    r.y = work->y;
+    r.stride = (size_t)r.n_groups * ROWS;
+    multiply(j, work, product->w, r);
+    if (product->end == BNT_END_GATE) {
+        range up = r;
+        up.y = work->y_up;
+        multiply(j, work, product->up, up);
+    }
+    put_away(j, work, product, r);
+}
+
+/* ---- the job -------------------------------------------------------------------------------
+ */
+
+static void note_form(job *j, const bnt_matrix *w)
+{
+    j->numbers = j->numbers || w->type->tile;
+    j->floats = j->floats || !w->type->tile;
+}
+
+/* Groups per task: enough to read several streams of memory side by side, but so few that no
+ * thread waits long for another's last task. */
+static uint32_t share_out(const job *j, uint32_t n_groups, uint32_t n_threads)
+{
+    enum { TASKS_PER_THREAD = 6 };
+    const uint32_t panel = j->pass->model->kernels.panel_groups;
+    if (j->in->n > BNT_FEW_TOKENS) return panel;
+    if (n_threads == 1) return BNT_TASK_GROUPS;
+    const uint32_t share = n_groups / (n_threads * TASKS_PER_THREAD);
+    return share >= BNT_TASK_GROUPS ? BNT_TASK_GROUPS : share >= 4 ? 4 : 2;
+}
+
+void bnt_linear(const bnt_pass *p, const bnt_input *in, const bnt_product *products,
                 size_t n_products)
 {
-    job j = {p, x, n_rows, products};
+    job j = {.pass = p, .in = in, .products = products, .n_products = n_products};
+    uint32_t n_groups = 0;
+    for (size_t i = 0; i < n_products; i++) {
+        note_form(&j, products[i].w);
+        if (products[i].end == BNT_END_GATE) note_form(&j, products[i].up);
+        n_groups += count_groups(products[i].w);
+    }
+    j.groups = share_out(&j, n_groups, bnt_pool_threads(p->pool));
     size_t n_tasks = 0;
     for (size_t i = 0; i < n_products; i++) {
-        n_tasks += count_tasks(products[i].w);
+        n_tasks += (count_groups(products[i].w) + j.groups - 1) / j.groups;
     }
-    bnt_pass_run(p, multiply_rows, &j, n_tasks);
+    if (in->n <= BNT_FEW_TOKENS) {
+        bnt_pool_run_with(p->pool, make_own, multiply_task, &j, n_tasks);
+        return;
+    }
+    if (j.numbers || in->norm) {
+        const uint32_t tokens = p->model->kernels.pack_tokens;
+        bnt_pass_run(p, make_block, &j, ((size_t)in->n + tokens - 1) / tokens);
+    }
+    bnt_pass_run(p, multiply_task, &j, n_tasks);
 }

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "model/pack.h"
 #include "model/rope.h"
 #include "model/weights.h"
 
@@ -49,31 +50,39 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
 void bnt_model_close(bnt_model *m)
 {
     if (!m) return;
+    bnt_pack_close(m->pack);
     bnt_free(m->layers);
     bnt_free(m->floats);
     bnt_free(m->inv_freq);
     bnt_free(m);
 }
 
-/* Bytes of matrices by type; numbers of types lie below 64. */
+/* Bytes of matrices by type. */
 typedef struct tally {
-    uint64_t bytes[64];
-    const bnt_type *most;
+    struct {
+        const bnt_type *type;
+        uint64_t bytes;
+    } of[BNT_MAX_TYPES];
+    size_t most;
 } tally;
 
 static void count(void *user, const bnt_matrix *w)
 {
     tally *const t = user;
-    const size_t id = (size_t)w->type->id % 64;
-    t->bytes[id] += (uint64_t)w->row_bytes * w->rows;
-    if (!t->most || t->bytes[id] > t->bytes[(size_t)t->most->id % 64]) t->most = w->type;
+    size_t i = 0;
+    while (t->of[i].type && t->of[i].type != w->type)
+        i++;
+    t->of[i].type = w->type;
+    t->of[i].bytes += (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+    if (t->of[i].bytes > t->of[t->most].bytes) t->most = i;
 }
 
 const bnt_type *bnt_model_type(const bnt_model *model)
 {
     tally t = {0};
     bnt_weights_each(model, count, &t);
-    return t.most;
+    const bnt_type *const type = t.of[t.most].type;
+    return type && type->tile ? bnt_type_find((uint32_t)type->tile->source) : type;
 }
 
 size_t bnt_model_bytes(const bnt_model *m)
@@ -82,4 +91,10 @@ size_t bnt_model_bytes(const bnt_model *m)
     return sizeof *m + c->n_layers * sizeof *m->layers +
            (2 * (size_t)c->n_layers + 1) * c->n_embd * sizeof *m->floats +
            c->rope_dims / 2 * sizeof *m->inv_freq;
+}
+
+bantam_status bnt_model_check(const bnt_model *m, bantam_error *err)
+{
+    const bantam_status status = bnt_archive_check(m->archive, err);
+    return status || !m->pack ? status : bnt_pack_check(m->pack, err);
 }

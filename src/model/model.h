@@ -7,10 +7,16 @@
 /* A stored matrix (rows, columns): y = W x has rows values. */
 typedef struct bnt_matrix {
     const bnt_type *type;
-    const uint8_t *data; /* borrowed from the archive */
+    const uint8_t *data; /* borrowed from the archive, or from the model's pack */
     uint32_t rows, columns;
-    size_t row_bytes;
+    size_t row_bytes; /* of one row; of a group of 16 rows where the type is interleaved */
 } bnt_matrix;
+
+/* What row_bytes counts: rows, or groups of 16 of them. */
+static inline uint32_t bnt_matrix_strips(const bnt_type *type, uint32_t rows)
+{
+    return type->tile ? (rows + BNT_TILE_ROWS - 1) / BNT_TILE_ROWS : rows;
+}
 
 typedef struct bnt_layer {
     bnt_matrix q, k, v, o; /* (heads*hd, embd) (kv*hd, embd) (kv*hd, embd) (embd, heads*hd) */
@@ -18,6 +24,13 @@ typedef struct bnt_layer {
     const float *attn_norm;    /* (embd) */
     const float *ffn_norm;     /* (embd) */
 } bnt_layer;
+
+/* How the forward pass reads the matrices of a model: several hold where types are mixed. */
+enum {
+    BNT_FORM_TILES = 1,  /* interleaved */
+    BNT_FORM_FLOATS = 2, /* rows that meet the input as floats */
+    BNT_FORM_DECODED = 4 /* rows of a type without kernels, decoded to floats first */
+};
 
 typedef struct bnt_model {
     const bnt_archive *archive; /* borrows until the model is closed */
@@ -29,7 +42,9 @@ typedef struct bnt_model {
     bnt_layer *layers;        /* (n_layers) owns */
     float *floats;            /* owns: the norms, as floats whatever the file has */
     double *inv_freq;         /* (rope_dims / 2) owns: angle per position of each pair */
+    unsigned forms;           /* BNT_FORM_ bits */
     uint64_t n_params, weight_bytes;
+    struct bnt_pack *pack; /* owns: matrices in place of the file's (pack.h); NULL: none */
 } bnt_model;
 
 /* The archive is borrowed until the model is closed. */
@@ -37,13 +52,19 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
                              bantam_error *err);
 void bnt_model_close(bnt_model *model); /* accepts NULL */
 
-/* Type of most weight bytes. */
+/* Type of most weight bytes, as the file has it. */
 const bnt_type *bnt_model_type(const bnt_model *model);
-size_t bnt_model_bytes(const bnt_model *model); /* memory held besides the mapping */
+size_t bnt_model_bytes(const bnt_model *model); /* memory held besides weight_bytes */
+
+/* BANTAM_ERR_IO once any mapped file was cut under us: a file of the archive, or the cache. */
+bantam_status bnt_model_check(const bnt_model *model, bantam_error *err);
 
 /* 32 bytes that differ between models whose states must not be mixed: a SHA-256-like digest is
- * not needed, but every config number, tensor name, shape, type and a sample of each tensor's
- * bytes enter it. */
+ * not needed, but every config number, shape, type and a sample of each tensor's bytes as the
+ * file has them enter it. */
 void bnt_model_identity(const bnt_model *model, uint8_t out[32]);
+
+/* Of the matrices alone, as they lie in the file; not to be asked for once they are packed. */
+void bnt_model_digest(const bnt_model *model, uint8_t out[32]);
 
 #endif

@@ -2,80 +2,122 @@
 #include "model/pass.h"
 
 #include "base/checked.h"
-#include "model/attention.h"
-#include "model/kv_row.h"
 
-enum { MAX_BUFFERS = 16 };
+/* Takes from an arena, or, where there is none, adds up what taking would cost. Sticky. */
+typedef struct taker {
+    bnt_arena *arena;
+    size_t total;
+    bool failed;
+} taker;
 
-/* n * width floats, and where the pass keeps them. */
-typedef struct buffer {
-    float **at;
-    size_t n, width;
-} buffer;
-
-/* Floats one thread needs: a decoded weight row, or attention's chunk of keys and values, its
- * scores and its part of a result, or one padded row of the cache. */
-static size_t work_floats(const bnt_config *c)
+static void *take(taker *t, size_t n, size_t size)
 {
-    const size_t heads = (size_t)c->n_heads * c->head_dim;
-    size_t row = c->n_embd > c->n_ffn ? c->n_embd : c->n_ffn;
-    if (heads > row) row = heads;
-
-    const size_t padded = bnt_kv_padded(c->head_dim);
-    const size_t chunk = 2 * BNT_ATTENTION_CHUNK * padded + BNT_ATTENTION_CHUNK + padded;
-    const size_t most = row > chunk ? row : chunk;
-    return (most + 15) & ~(size_t)15; /* threads share no cache line */
+    if (t->arena) {
+        void *const block = bnt_arena_alloc(t->arena, n, size);
+        t->failed = t->failed || !block;
+        return block;
+    }
+    if (!bnt_add_size(t->total, bnt_arena_cost(n, size), &t->total)) t->failed = true;
+    return NULL;
 }
 
-static size_t list_buffers(bnt_pass *p, uint32_t n_threads, buffer out[MAX_BUFFERS])
+static float *take_floats(taker *t, size_t n, size_t width)
 {
-    const bnt_config *const c = &p->model->config;
+    size_t floats = 0;
+    if (!bnt_mul_size(n, width, &floats)) {
+        t->failed = true;
+        return NULL;
+    }
+    return take(t, floats, sizeof(float));
+}
+
+static uint32_t at_least(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Columns of the widest input, a multiple of 16. */
+static uint32_t widest(const bnt_config *c)
+{
+    const uint32_t most = at_least(at_least(c->n_embd, c->n_ffn), c->n_heads * c->head_dim);
+    return (most + 15) & ~15u;
+}
+
+/* Everything grows with n, so that the scratch of a batch serves every smaller one. */
+static void take_work(taker *t, const bnt_model *m, bnt_work *w, uint32_t n)
+{
+    const bnt_kernels *const k = &m->kernels;
+    const uint32_t wide = widest(&m->config);
+    const uint32_t few = n < BNT_FEW_TOKENS ? n : BNT_FEW_TOKENS;
+    const bool many = n > BNT_FEW_TOKENS;
+    const uint32_t quantized = many ? at_least(few, k->pack_tokens) : few;
+    const size_t few_y = (size_t)few * BNT_TASK_GROUPS * BNT_TILE_ROWS;
+    const size_t many_y = many ? (size_t)n * k->panel_groups * BNT_TILE_ROWS : 0;
+    const size_t y = few_y > many_y ? few_y : many_y;
+    bnt_work own = {0};
+
+    own.row = take_floats(t, 1, wide);
+    if (m->forms & BNT_FORM_FLOATS) own.rows = take_floats(t, few, wide);
+    if (m->forms & BNT_FORM_DECODED) own.decoded = take_floats(t, BNT_TILE_ROWS, wide);
+    own.y = take_floats(t, 1, y);
+    own.y_up = take_floats(t, 1, y);
+    if (m->forms & BNT_FORM_TILES) {
+        own.q = take(t, quantized, bnt_acts_stride(wide));
+        own.d = take_floats(t, quantized, bnt_tile_blocks(wide));
+        own.sum32 = take(t, quantized, wide / 32 * sizeof(int32_t));
+        own.sum16 = take(t, quantized, wide / 16 * sizeof(int32_t));
+        if (many) own.gemm = take(t, 1, k->gemm_work(wide));
+    }
+    own.attention = take_floats(t, 1, bnt_attention_work(&m->config));
+    if (w) *w = own;
+}
+
+/* n_positions: of the cache that one token sees at most. */
+static void take_all(taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_positions)
+{
+    const bnt_model *const m = p->model;
+    const bnt_config *const c = &m->config;
     const size_t n = p->n;
     const size_t heads = (size_t)c->n_heads * c->head_dim;
     const size_t kv = (size_t)c->n_kv_heads * c->head_dim;
-    const buffer all[] = {{&p->x, n, c->n_embd},
-                          {&p->h, n, c->n_embd},
-                          {&p->q, n, heads},
-                          {&p->k, n, kv},
-                          {&p->v, n, kv},
-                          {&p->a, n, heads},
-                          {&p->gate, n, c->n_ffn},
-                          {&p->up, n, c->n_ffn},
-                          {&p->cosines, n, c->rope_dims / 2},
-                          {&p->sines, n, c->rope_dims / 2},
-                          {&p->maxima, n, c->n_heads},
-                          {&p->sums, n, c->n_heads},
-                          {&p->work, n_threads, work_floats(c)}};
-    const size_t n_buffers = sizeof all / sizeof all[0];
-    for (size_t i = 0; i < n_buffers; i++) {
-        out[i] = all[i];
+    const uint32_t tokens = m->kernels.pack_tokens;
+
+    p->x = take_floats(t, n, c->n_embd);
+    p->q = take_floats(t, n, heads);
+    p->k = take_floats(t, n, kv);
+    p->v = take_floats(t, n, kv);
+    p->a = take_floats(t, n, heads);
+    p->h = take_floats(t, n, c->n_ffn);
+    p->cosines = take_floats(t, n, c->rope_dims / 2);
+    p->sines = take_floats(t, n, c->rope_dims / 2);
+    p->parts = take_floats(t, 1, bnt_attention_parts(c, n_positions));
+    if (n > BNT_FEW_TOKENS) {
+        if (m->forms & BNT_FORM_FLOATS) p->shared = take_floats(t, n, c->n_embd);
+        if (m->forms & BNT_FORM_TILES) {
+            p->packed = take(t, (n + tokens - 1) / tokens, m->kernels.packed_bytes(widest(c)));
+        }
     }
-    return n_buffers;
+    p->work = take(t, n_threads, sizeof *p->work);
+    for (uint32_t i = 0; i < n_threads && !t->failed; i++) {
+        take_work(t, m, p->work ? &p->work[i] : NULL, p->n);
+    }
 }
 
 bool bnt_pass_take(bnt_pass *p, uint32_t n_threads, bnt_arena *arena)
 {
-    buffer buffers[MAX_BUFFERS];
-    const size_t n = list_buffers(p, n_threads, buffers);
-    for (size_t i = 0; i < n; i++) {
-        *buffers[i].at = bnt_arena_alloc(arena, buffers[i].n, buffers[i].width * sizeof(float));
-        if (!*buffers[i].at) return false;
-    }
-    p->work_floats = work_floats(&p->model->config);
-    return true;
+    taker t = {.arena = arena};
+    take_all(&t, p, n_threads, p->n == 1 ? p->pos + 1 : 0);
+    p->decode = p->n == 1;
+    return !t.failed;
 }
 
-size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t n_threads)
+size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t context,
+                        uint32_t n_threads)
 {
     bnt_pass p = {.model = model, .n = batch};
-    buffer buffers[MAX_BUFFERS];
-    const size_t n = list_buffers(&p, n_threads, buffers);
-    size_t total = 0;
-    for (size_t i = 0; i < n; i++) {
-        const size_t cost = bnt_arena_cost(buffers[i].n, buffers[i].width * sizeof(float));
-        if (!bnt_add_size(total, cost, &total)) return SIZE_MAX;
-    }
-    return total;
+    taker t = {0};
+    take_all(&t, &p, n_threads, context);
+    return t.failed ? SIZE_MAX : t.total;
 }
 
 void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tasks)
@@ -85,4 +127,26 @@ void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tas
     } else if (n_tasks > 1) {
         bnt_pool_run(p->pool, fn, context, n_tasks);
     }
+}
+
+bnt_pass bnt_pass_tail(const bnt_pass *p, uint32_t n)
+{
+    const bnt_config *const c = &p->model->config;
+    const size_t skipped = p->n - n;
+    const size_t heads = (size_t)c->n_heads * c->head_dim;
+    const size_t kv = (size_t)c->n_kv_heads * c->head_dim;
+    bnt_pass tail = *p;
+
+    tail.n = n;
+    tail.decode = p->decode && n > 0;
+    tail.pos += (uint32_t)skipped;
+    tail.x += skipped * c->n_embd;
+    tail.q += skipped * heads;
+    tail.k += skipped * kv;
+    tail.v += skipped * kv;
+    tail.a += skipped * heads;
+    tail.h += skipped * c->n_ffn;
+    tail.cosines += skipped * (c->rope_dims / 2);
+    tail.sines += skipped * (c->rope_dims / 2);
+    return tail;
 }

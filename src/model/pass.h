@@ -1,70 +1,113 @@
 /* pass.h - one forward pass under way, and its stages.
  *
  * n tokens at positions pos .. pos + n - 1 move through buffers of the pass, one row per token.
- * A stage hands independent tasks to the pool; each value is computed by one task, in one
- * order, so that neither n nor the number of threads changes a bit.
+ * A stage hands independent tasks to the pool; each value is computed in one order whoever
+ * computes it, so that neither n nor the number of threads changes a bit.
+ *
+ * A few tokens are computed otherwise than many. For up to BNT_FEW_TOKENS every thread makes
+ * the whole input of a product for itself, which costs less than waiting for another to make a
+ * part of it; the weights are then read once. For more the input is shared, and the weights are
+ * unpacked panel by panel.
  */
 #ifndef BNT_MODEL_PASS_H
 #define BNT_MODEL_PASS_H
 #include "model/forward.h"
+
+enum { BNT_FEW_TOKENS = BNT_GEMV_TOKENS };
+
+/* What one thread has to itself. Every stage uses it anew. */
+typedef struct bnt_work {
+    /* Products. */
+    float *row;      /* (widest) one row of an input */
+    float *rows;     /* (few, widest) the input as floats; where the model has rows of floats */
+    float *decoded;  /* (16, widest) rows of a type without kernels; where the model has such */
+    int8_t *q;       /* the input as whole numbers, as bnt_acts has it: (quantized, stride) */
+    float *d;        /* (quantized, blocks) */
+    int32_t *sum32;  /* (quantized, spans) */
+    int32_t *sum16;  /* (quantized, half spans) */
+    float *y, *y_up; /* (n, y_rows) what a task computes, before it goes where it belongs */
+    void *gemm;
+    /* Attention, see attention.c. */
+    float *attention;
+} bnt_work;
 
 typedef struct bnt_pass {
     const bnt_model *model;
     const bnt_kv *kv;
     bnt_pool *pool;
     uint32_t n, pos;
+    bool decode; /* it began with one token: attention is cut into parts */
 
     /* All borrowed from the caller's arena. */
     float *x;               /* (n, embd) the residual stream */
-    float *h;               /* (n, embd) what goes into and comes out of a block */
     float *q;               /* (n, heads*hd) */
     float *k, *v;           /* (n, kv*hd) */
     float *a;               /* (n, heads*hd) attention's weighted values */
-    float *gate, *up;       /* (n, ffn) */
+    float *h;               /* (n, ffn) gated */
+    float *shared;          /* (n, widest) an input as floats; where the model has such rows */
+    uint8_t *packed;        /* an input as packed tokens */
     float *cosines, *sines; /* (n, rope_dims / 2) */
-    float *maxima, *sums;   /* (n, heads) of attention's softmax so far */
-    float *work;            /* (threads, work_floats) */
-    size_t work_floats;
+    float *parts;           /* (segments, heads, head_dim + 2) of the token of a decode */
+    bnt_work *work;         /* (threads) */
 } bnt_pass;
 
 /* Takes the buffers of a pass of n tokens from arena. False where they do not fit. */
 bool bnt_pass_take(bnt_pass *p, uint32_t n_threads, bnt_arena *arena);
 
-/* What one thread has to itself, from p->work: room for the decoded rows below. */
-static inline float *bnt_pass_work(const bnt_pass *p, uint32_t thread)
-{
-    return p->work + thread * p->work_floats;
-}
-
 /* Runs fn once for each task; small jobs stay on the calling thread. */
 void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tasks);
+
+/* The last n tokens of a pass, as a pass of its own over the same buffers. */
+bnt_pass bnt_pass_tail(const bnt_pass *p, uint32_t n);
 
 /* x = the embeddings of tokens (n). */
 void bnt_embed(const bnt_pass *p, const uint32_t *tokens);
 
-/* y (n_rows of x, w->rows) = x (n_rows, w->columns) times w transposed. */
+/* ---- products ---- */
+
+/* The rows a product multiplies: x (n, columns) as they are, or rms norms of x times norm
+ * (columns), or what attention left in pieces. */
+typedef struct bnt_input {
+    const float *x;
+    const float *norm; /* NULL for rows as they are */
+    uint32_t n_parts;  /* not 0: bnt_attention_merge() makes the one row of as many parts */
+    uint32_t n, columns;
+} bnt_input;
+
+typedef enum bnt_product_end {
+    BNT_END_STORE, /* y = the product */
+    BNT_END_ADD,   /* y += the product */
+    BNT_END_GATE   /* y = act(the product) * (the product with up) */
+} bnt_product_end;
+
 typedef struct bnt_product {
-    const bnt_matrix *w;
-    float *y;
+    const bnt_matrix *w, *up; /* up: for BNT_END_GATE, of the same shape */
+    float *y;                 /* (n, w->rows) */
+    bnt_product_end end;
 } bnt_product;
 
-/* Up to 4 products of one x, shared out together. */
-void bnt_linear(const bnt_pass *p, const float *x, uint32_t n_rows, const bnt_product *products,
+/* Up to 4 products of one input, shared out together. */
+void bnt_linear(const bnt_pass *p, const bnt_input *in, const bnt_product *products,
                 size_t n_products);
 
-/* out (n_rows, embd) = rms norm of x (n_rows, embd), times w (embd). */
-void bnt_norm(const bnt_pass *p, float *out, const float *x, uint32_t n_rows, const float *w);
+/* Groups of 16 rows that one task of few tokens takes at most. */
+enum { BNT_TASK_GROUPS = 8 };
 
-/* x (n, embd) += h (n, embd). */
-void bnt_add(const bnt_pass *p);
+/* ---- attention ---- */
 
-/* Turns q and k, scales q, and stores k and v in the layer's cache. */
-void bnt_turn_and_store(const bnt_pass *p, uint32_t layer);
+/* Turns k and stores k and v in the layer's cache. */
+void bnt_store_kv(const bnt_pass *p, uint32_t layer);
 
-/* a (n, heads*hd) = what q sees in the layer's cache. */
+/* Turns q and sees what it sees in the layer's cache: a (n, heads*hd), or, in a decode,
+ * parts. In a decode it also does what bnt_store_kv() does. */
 void bnt_attend(const bnt_pass *p, uint32_t layer);
 
-/* gate (n, ffn) = act(gate) * up. */
-void bnt_gate(const bnt_pass *p);
+/* How many parts, and the row (heads*hd) that they make. */
+uint32_t bnt_attention_segments(const bnt_pass *p, uint32_t layer);
+void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out);
+
+/* Floats that attention needs of one thread, and those of `parts` over a whole cache. */
+size_t bnt_attention_work(const bnt_config *config);
+size_t bnt_attention_parts(const bnt_config *config, uint32_t n_positions);
 
 #endif

@@ -77,12 +77,32 @@ static bantam_status refuse_bias(const finder *f, const char *name)
                     bias.text);
 }
 
+/* Kernels read interleaved rows in place, a cache line at a time. */
+static bantam_status check_interleaved(const finder *f, const char *name, const bnt_tensor *t)
+{
+    if (!t->type->tile) return BANTAM_OK;
+    if (bnt_tile_is_private(t->type)) {
+        return bnt_fail(f->err, BANTAM_ERR_UNSUPPORTED,
+                        "tensor %s: type %s belongs in a cache, not in a model's file", name,
+                        t->type->name);
+    }
+    if ((uintptr_t)t->data % BNT_TILE_LINE) {
+        return bnt_fail(f->err, BANTAM_ERR_FORMAT,
+                        "tensor %s: expected type %s at a multiple of %d bytes, found it %zu "
+                        "bytes behind one",
+                        name, t->type->name, (int)BNT_TILE_LINE,
+                        (size_t)((uintptr_t)t->data % BNT_TILE_LINE));
+    }
+    return BANTAM_OK;
+}
+
 static bantam_status find_matrix(const finder *f, const char *name, uint32_t rows,
                                  uint32_t columns, bnt_matrix *out)
 {
     const bnt_tensor *t = NULL;
     bantam_status status = find(f, name, &t);
     if (!status) status = check_shape(f, name, t, rows, columns);
+    if (!status) status = check_interleaved(f, name, t);
     if (!status) status = refuse_bias(f, name);
     if (status) return status;
 
@@ -90,7 +110,7 @@ static bantam_status find_matrix(const finder *f, const char *name, uint32_t row
     out->data = t->data;
     out->rows = rows;
     out->columns = columns;
-    out->row_bytes = (size_t)(t->bytes / rows);
+    out->row_bytes = (size_t)(t->bytes / bnt_matrix_strips(t->type, rows));
     f->model->n_params += (uint64_t)rows * columns;
     f->model->weight_bytes += t->bytes;
     return BANTAM_OK;
@@ -286,7 +306,29 @@ bantam_status bnt_weights_find(bnt_model *model, bantam_error *err)
     }
     if (!status) status = refuse_strangers(&f);
     if (status) return status;
+    bnt_weights_survey(model);
     return copy_norms(&f);
+}
+
+static void note_form(void *user, const bnt_matrix *w)
+{
+    unsigned *const forms = user;
+    switch (w->type->id) {
+    case BNT_TYPE_F32:
+    case BNT_TYPE_F16:
+    case BNT_TYPE_BF16:
+        *forms |= BNT_FORM_FLOATS;
+        return;
+    default:
+        *forms |= w->type->tile ? BNT_FORM_TILES : BNT_FORM_FLOATS | BNT_FORM_DECODED;
+        return;
+    }
+}
+
+void bnt_weights_survey(bnt_model *model)
+{
+    model->forms = 0;
+    bnt_weights_each(model, note_form, &model->forms);
 }
 
 bantam_status bnt_weights_divisors(bnt_model *model, float **out, bantam_error *err)
@@ -308,16 +350,26 @@ bantam_status bnt_weights_divisors(bnt_model *model, float **out, bantam_error *
     return BANTAM_OK;
 }
 
+bnt_matrix *bnt_weights_at(bnt_model *model, size_t index)
+{
+    enum { PER_LAYER = 7 };
+    const size_t outside = model->config.tied ? 1 : 2;
+
+    if (index < outside) return index == 0 ? &model->embed : &model->head;
+    index -= outside;
+    if (index / PER_LAYER >= model->config.n_layers) return NULL;
+    bnt_layer *const layer = &model->layers[index / PER_LAYER];
+    bnt_matrix *const all[PER_LAYER] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
+                                        &layer->gate, &layer->up, &layer->down};
+    return all[index % PER_LAYER];
+}
+
 void bnt_weights_each(const bnt_model *model, bnt_matrix_fn visit, void *user)
 {
-    visit(user, &model->embed);
-    if (!model->config.tied) visit(user, &model->head);
-    for (uint32_t l = 0; l < model->config.n_layers; l++) {
-        const bnt_layer *const layer = &model->layers[l];
-        const bnt_matrix *const all[] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
-                                         &layer->gate, &layer->up, &layer->down};
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-            visit(user, all[i]);
-        }
+    /* Only looked at: visit gets them as const again. */
+    bnt_model *const m = (bnt_model *)model;
+    const bnt_matrix *w;
+    for (size_t i = 0; (w = bnt_weights_at(m, i)) != NULL; i++) {
+        visit(user, w);
     }
 }

@@ -9,11 +9,18 @@
  * the model. */
 bantam_status bnt_weights_find(bnt_model *model, bantam_error *err);
 
+/* Sets model->forms by the types that its matrices have now. */
+void bnt_weights_survey(bnt_model *model);
+
 /* The frequency divisors a file brings along, as floats: owned by the caller (bnt_free), NULL
  * where it brings none. */
 bantam_status bnt_weights_divisors(bnt_model *model, float **out, bantam_error *err);
 
-/* Calls visit for every matrix the forward pass reads, in a fixed order; the embedding once. */
+/* The matrices the forward pass reads, in a fixed order, the embedding once. NULL behind the
+ * last. Where the head is the embedding, who changes the one changes the other. */
+bnt_matrix *bnt_weights_at(bnt_model *model, size_t index);
+
+/* Calls visit for every matrix in that order. */
 typedef void (*bnt_matrix_fn)(void *user, const bnt_matrix *matrix);
 void bnt_weights_each(const bnt_model *model, bnt_matrix_fn visit, void *user);
 

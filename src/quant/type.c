@@ -5,23 +5,40 @@
 
 #include "base/checked.h"
 #include "quant/block.h"
+#include "quant/tile.h"
+
+/* Bytes of head, scales, mins, codes, high bits: see tile.h. */
+static const bnt_tile b4 = {32, 16, 0, 256, 0, BNT_TYPE_B4};
+static const bnt_tile b8 = {32, 0, 0, 512, 0, BNT_TYPE_B8};
+static const bnt_tile q4_0_r16 = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0};
+static const bnt_tile q8_0_r16 = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0};
+static const bnt_tile q4_k_r16 = {64, 16, 16, 256, 0, BNT_TYPE_Q4_K};
+static const bnt_tile q5_k_r16 = {64, 16, 16, 256, 64, BNT_TYPE_Q5_K};
+static const bnt_tile q6_k_r16 = {32, 32, 0, 256, 128, BNT_TYPE_Q6_K};
 
 static const bnt_type types[] = {
-    {BNT_TYPE_F32, "F32", 1, 4, bnt_f32_decode, bnt_f32_encode},
-    {BNT_TYPE_F16, "F16", 1, 2, bnt_f16_decode, bnt_f16_encode},
-    {BNT_TYPE_Q4_0, "Q4_0", 32, sizeof(bnt_q4_0), bnt_q4_0_decode, bnt_q4_0_encode},
-    {BNT_TYPE_Q4_1, "Q4_1", 32, sizeof(bnt_q4_1), bnt_q4_1_decode, NULL},
-    {BNT_TYPE_Q5_0, "Q5_0", 32, sizeof(bnt_q5_0), bnt_q5_0_decode, NULL},
-    {BNT_TYPE_Q5_1, "Q5_1", 32, sizeof(bnt_q5_1), bnt_q5_1_decode, NULL},
-    {BNT_TYPE_Q8_0, "Q8_0", 32, sizeof(bnt_q8_0), bnt_q8_0_decode, bnt_q8_0_encode},
-    {BNT_TYPE_Q2_K, "Q2_K", 256, sizeof(bnt_q2_k), bnt_q2_k_decode, NULL},
-    {BNT_TYPE_Q3_K, "Q3_K", 256, sizeof(bnt_q3_k), bnt_q3_k_decode, NULL},
-    {BNT_TYPE_Q4_K, "Q4_K", 256, sizeof(bnt_q4_k), bnt_q4_k_decode, NULL},
-    {BNT_TYPE_Q5_K, "Q5_K", 256, sizeof(bnt_q5_k), bnt_q5_k_decode, NULL},
-    {BNT_TYPE_Q6_K, "Q6_K", 256, sizeof(bnt_q6_k), bnt_q6_k_decode, NULL},
-    {BNT_TYPE_IQ4_NL, "IQ4_NL", 32, sizeof(bnt_iq4_nl), bnt_iq4_nl_decode, NULL},
-    {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL},
-    {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode},
+    {BNT_TYPE_F32, "F32", 1, 4, bnt_f32_decode, bnt_f32_encode, NULL},
+    {BNT_TYPE_F16, "F16", 1, 2, bnt_f16_decode, bnt_f16_encode, NULL},
+    {BNT_TYPE_Q4_0, "Q4_0", 32, sizeof(bnt_q4_0), bnt_q4_0_decode, bnt_q4_0_encode, NULL},
+    {BNT_TYPE_Q4_1, "Q4_1", 32, sizeof(bnt_q4_1), bnt_q4_1_decode, NULL, NULL},
+    {BNT_TYPE_Q5_0, "Q5_0", 32, sizeof(bnt_q5_0), bnt_q5_0_decode, NULL, NULL},
+    {BNT_TYPE_Q5_1, "Q5_1", 32, sizeof(bnt_q5_1), bnt_q5_1_decode, NULL, NULL},
+    {BNT_TYPE_Q8_0, "Q8_0", 32, sizeof(bnt_q8_0), bnt_q8_0_decode, bnt_q8_0_encode, NULL},
+    {BNT_TYPE_Q2_K, "Q2_K", 256, sizeof(bnt_q2_k), bnt_q2_k_decode, NULL, NULL},
+    {BNT_TYPE_Q3_K, "Q3_K", 256, sizeof(bnt_q3_k), bnt_q3_k_decode, NULL, NULL},
+    {BNT_TYPE_Q4_K, "Q4_K", 256, sizeof(bnt_q4_k), bnt_q4_k_decode, NULL, NULL},
+    {BNT_TYPE_Q5_K, "Q5_K", 256, sizeof(bnt_q5_k), bnt_q5_k_decode, NULL, NULL},
+    {BNT_TYPE_Q6_K, "Q6_K", 256, sizeof(bnt_q6_k), bnt_q6_k_decode, NULL, NULL},
+    {BNT_TYPE_IQ4_NL, "IQ4_NL", 32, sizeof(bnt_iq4_nl), bnt_iq4_nl_decode, NULL, NULL},
+    {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL, NULL},
+    {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode, NULL},
+    {BNT_TYPE_B4, "B4", 32, 0, NULL, NULL, &b4},
+    {BNT_TYPE_B8, "B8", 32, 0, NULL, NULL, &b8},
+    {BNT_TYPE_Q4_0_R16, "Q4_0_R16", 32, 0, NULL, NULL, &q4_0_r16},
+    {BNT_TYPE_Q8_0_R16, "Q8_0_R16", 32, 0, NULL, NULL, &q8_0_r16},
+    {BNT_TYPE_Q4_K_R16, "Q4_K_R16", 256, 0, NULL, NULL, &q4_k_r16},
+    {BNT_TYPE_Q5_K_R16, "Q5_K_R16", 256, 0, NULL, NULL, &q5_k_r16},
+    {BNT_TYPE_Q6_K_R16, "Q6_K_R16", 256, 0, NULL, NULL, &q6_k_r16},
 };
 
 enum { N_TYPES = sizeof types / sizeof types[0] };
@@ -78,12 +95,44 @@ const char *bnt_type_foreign_name(uint32_t id)
     return NULL;
 }
 
+const bnt_type *bnt_tile_type_of(const bnt_type *source)
+{
+    for (int i = 0; i < N_TYPES; i++) {
+        if (types[i].tile && types[i].tile->source == source->id) return &types[i];
+    }
+    return NULL;
+}
+
+/* Rows come in whole groups. A group takes less than 64 bytes for each column, so that its size
+ * cannot wrap where 64 times the columns do not. */
+static bool tile_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes)
+{
+    const uint64_t groups = rows / BNT_TILE_ROWS + (rows % BNT_TILE_ROWS ? 1 : 0);
+
+    if (columns > SIZE_MAX / 64) return false;
+    return bnt_mul_u64(groups, bnt_tile_group_bytes(type->tile, (size_t)columns), bytes);
+}
+
 bool bnt_type_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes)
 {
     uint64_t row_bytes;
 
     /* Divide by the block first: values times bytes could wrap where the quotient does not. */
     if (columns % type->block_values) return false;
+    if (type->tile) return tile_bytes(type, rows, columns, bytes);
     if (!bnt_mul_u64(columns / type->block_values, type->block_bytes, &row_bytes)) return false;
     return bnt_mul_u64(rows, row_bytes, bytes);
+}
+
+void bnt_type_decode_row(const bnt_type *type, const uint8_t *matrix, size_t columns,
+                         size_t row, float *out)
+{
+    if (type->tile) {
+        const size_t group_bytes = bnt_tile_group_bytes(type->tile, columns);
+        const uint8_t *const group = matrix + row / BNT_TILE_ROWS * group_bytes;
+        bnt_tile_decode_row(type, group, (uint32_t)(row % BNT_TILE_ROWS), columns, out);
+    } else {
+        const size_t row_bytes = columns / type->block_values * type->block_bytes;
+        type->decode(matrix + row * row_bytes, out, columns);
+    }
 }

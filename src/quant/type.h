@@ -22,21 +22,38 @@ typedef enum bnt_type_id {
     BNT_TYPE_Q6_K = 14,
     BNT_TYPE_IQ4_NL = 20,
     BNT_TYPE_IQ4_XS = 23,
-    BNT_TYPE_BF16 = 30
+    BNT_TYPE_BF16 = 30,
+
+    /* Interleaved by 16 rows (tile.h). Files of this project hold the first two; the others are
+     * what kernels read in place of the type whose number is added to 1300. */
+    BNT_TYPE_B4 = 1204,
+    BNT_TYPE_B8 = 1208,
+    BNT_TYPE_Q4_0_R16 = 1302,
+    BNT_TYPE_Q8_0_R16 = 1308,
+    BNT_TYPE_Q4_K_R16 = 1312,
+    BNT_TYPE_Q5_K_R16 = 1313,
+    BNT_TYPE_Q6_K_R16 = 1314
 } bnt_type_id;
+
+enum { BNT_MAX_TYPES = 32 }; /* more than the table has */
+
+struct bnt_tile;
 
 typedef struct bnt_type {
     bnt_type_id id;
     const char *name; /* "Q4_K" */
+    /* Of interleaved types the columns are a multiple of block_values, and bytes are 0. */
     uint32_t block_values, block_bytes;
 
     /* Decodes n values, a multiple of block_values, from n / block_values blocks. src needs no
-     * alignment. */
+     * alignment. NULL for interleaved types, whose rows do not lie by themselves. */
     void (*decode)(const void *src, float *dst, size_t n);
 
     /* Encodes likewise, to the bits that llama.cpp's reference encoder of the type gives; NULL
      * where this build only reads the type. */
     void (*encode)(const float *src, void *dst, size_t n);
+
+    const struct bnt_tile *tile; /* of interleaved types, else NULL */
 } bnt_type;
 
 /* NULL for a number that is not in the table. */
@@ -51,5 +68,9 @@ const char *bnt_type_foreign_name(uint32_t id);
 /* Bytes of rows * columns values. False where columns is no whole number of blocks or a product
  * wraps. This is the one place where tensor bytes are computed. */
 bool bnt_type_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes);
+
+/* One row of a stored matrix (rows, columns) as floats, of any type in the table. */
+void bnt_type_decode_row(const bnt_type *type, const uint8_t *matrix, size_t columns,
+                         size_t row, float *out);
 
 #endif

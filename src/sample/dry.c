@@ -48,9 +48,19 @@ static void find_matches(bnt_history h, uint32_t *matches)
     }
 }
 
+static float punished(const bantam_sampling *o, float logit, uint32_t length)
+{
+    const double penalty =
+        (double)o->dry_multiplier *
+        pow((double)o->dry_base, (double)length - (double)o->dry_allowed_length);
+    return bnt_logit_clamp((double)logit - penalty); /* infinity too is cut */
+}
+
+/* The longest repetition each token would prolong is its mark until it has had its effect. */
 void bnt_stage_dry(bnt_sampler *s, bnt_history history)
 {
     const bantam_sampling *const o = &s->options;
+    bnt_set *const set = s->set;
     if (o->dry_multiplier == 0 || !s->matches) return;
     const bnt_history h = bnt_history_last(history, o->dry_last_n);
     const size_t longest = free_length(s, h);
@@ -65,17 +75,19 @@ void bnt_stage_dry(bnt_sampler *s, bnt_history history)
         if (s->breakers && s->breakers[next]) continue;
         if (n > s->marks[next]) s->marks[next] = (uint32_t)n;
     }
-    for (size_t i = 0; i < s->set->n; i++) {
-        bnt_candidate *const c = &s->set->at[i];
-        const uint32_t n = s->marks[c->token];
-        if (!n) continue;
-        const double penalty =
-            (double)o->dry_multiplier *
-            pow((double)o->dry_base, (double)n - (double)o->dry_allowed_length);
-        c->logit = bnt_logit_clamp((double)c->logit - penalty); /* infinity too is cut */
+    for (size_t i = 0; !set->whole && i < set->n; i++) {
+        bnt_candidate *const c = &set->at[i];
+        const uint32_t length = s->marks[c->token];
+        if (length) c->logit = punished(o, c->logit, length);
     }
-    s->set->n_sorted = 0;
+    set->n_sorted = 0;
     for (size_t i = 0; i < h.n; i++) {
-        if (h.tokens[i] < s->n_vocab) s->marks[h.tokens[i]] = 0;
+        const uint32_t token = h.tokens[i];
+        if (token >= s->n_vocab || !s->marks[token]) continue;
+        const float logit = set->whole ? bnt_set_logit(set, token) : -INFINITY;
+        if (logit > -INFINITY) {
+            bnt_set_change(set, token, punished(o, logit, s->marks[token]));
+        }
+        s->marks[token] = 0;
     }
 }

@@ -35,7 +35,7 @@ static void cut_by_rank(bnt_sampler *s)
     const double base =
         fabs(e) > 1e-9 ? e * exp2(s->mu) / (1 - pow(n_vocab, -e)) : exp2(s->mu) / log(n_vocab);
     const double k = pow(base, 1 / zipf);
-    if (k >= (double)s->set->n) return;
+    if (k >= (double)s->set->n) return;                /* a list since the exponent was found */
     bnt_stage_top_k(s->set, k >= 1 ? (uint32_t)k : 1); /* NaN, of one candidate, gives 1 */
 }
 
@@ -45,8 +45,7 @@ static void cut_by_surprise(bnt_sampler *s)
     const double max = (double)bnt_set_max(s->set);
     const double least = bnt_set_log_sum(s->set) - s->mu * 0.69314718055994531;
     if (least >= max) {
-        bnt_set_sort(s->set, 1);
-        bnt_set_keep(s->set, 1);
+        bnt_set_top(s->set, 1);
         return;
     }
     bnt_set_keep_from(s->set, least);

@@ -19,38 +19,34 @@ static const bantam_stage usual_order[] = {
 
 /* ---- open and close ---- */
 
-static bool set_bytes(uint32_t n_vocab, size_t *bytes)
-{
-    return bnt_mul_size(n_vocab, sizeof(bnt_candidate), bytes) &&
-           bnt_add_size(*bytes, sizeof(bnt_set), bytes);
-}
-
 size_t bnt_sampler_cost(uint32_t n_vocab)
 {
     size_t set, marks, sum;
-    if (!set_bytes(n_vocab, &set) || !bnt_mul_size(n_vocab, sizeof(uint32_t), &marks) ||
+    if (!bnt_set_bytes(n_vocab, &set) || !bnt_mul_size(n_vocab, sizeof(uint32_t), &marks) ||
         !bnt_add_size(set, marks, &sum) || !bnt_add_size(sum, sizeof(bnt_sampler), &sum)) {
         return SIZE_MAX;
     }
     return sum;
 }
 
-bantam_status bnt_sampler_open(bnt_sampler **out, uint32_t n_vocab, bantam_error *err)
+bantam_status bnt_sampler_open(bnt_sampler **out, uint32_t n_vocab, const bnt_kernels *kernels,
+                               bantam_error *err)
 {
     *out = NULL;
-    size_t bytes = SIZE_MAX;
+    void *memory = NULL;
+    size_t bytes;
     bnt_sampler *s = bnt_calloc(1, sizeof *s);
     if (s) {
         s->n_vocab = n_vocab;
         s->marks = bnt_calloc(n_vocab, sizeof *s->marks);
-        if (set_bytes(n_vocab, &bytes)) s->set = bnt_alloc(bytes);
+        if (bnt_set_bytes(n_vocab, &bytes)) memory = bnt_alloc(bytes);
+        if (memory) s->set = bnt_set_place(memory, n_vocab, kernels);
     }
     if (!s || !s->marks || !s->set) {
         bnt_sampler_close(s);
         return bnt_fail(err, BANTAM_ERR_NOMEM,
                         "out of memory for sampling from %" PRIu32 " tokens", n_vocab);
     }
-    s->set->n = s->set->n_sorted = 0;
     bnt_sampling_init(&s->options);
     memcpy(s->options.order, usual_order, sizeof usual_order);
     bnt_rng_seed(&s->rng, s->options.seed);
@@ -184,40 +180,10 @@ static void run_stage(bnt_sampler *s, bantam_stage stage, bnt_history history)
     }
 }
 
-/* Whether the largest logit is the answer as it stands. */
-static bool is_plain_greedy(const bnt_sampler *s)
-{
-    const bantam_sampling *const o = &s->options;
-    return o->temperature == 0 && o->n_bias == 0 && o->dry_multiplier == 0 &&
-           o->repeat_penalty == 1 && o->presence_penalty == 0 && o->frequency_penalty == 0;
-}
-
-/* Leaves the largest logit in the set, or nothing. Comparisons with NaN are false. */
-static void take_largest(bnt_set *set, const float *logits, uint32_t n_vocab,
-                         const uint8_t *allow)
-{
-    uint32_t best = n_vocab;
-    float max = -INFINITY;
-    for (uint32_t i = 0; i < n_vocab; i++) {
-        if (logits[i] > max && (!allow || allow[i])) {
-            max = logits[i];
-            best = i;
-        }
-    }
-    set->n = set->n_sorted = best < n_vocab;
-    if (set->n) set->at[0] = (bnt_candidate){best, bnt_logit_clamp((double)max), 0};
-}
-
 /* Sets the candidates' probabilities. */
 static void weigh(bnt_set *set)
 {
-    const double max = (double)bnt_set_max(set);
-    double sum = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        const float weight = (float)exp((double)set->at[i].logit - max);
-        set->at[i].probability = weight;
-        sum += (double)weight;
-    }
+    const double sum = bnt_set_weigh(set);
     for (size_t i = 0; i < set->n; i++) {
         set->at[i].probability = (float)((double)set->at[i].probability / sum);
     }
@@ -245,12 +211,7 @@ bantam_status bnt_sampler_draw(bnt_sampler *s, const float *logits, const uint32
     const bnt_history read = {history, n_history};
     const bool greedy = s->options.temperature == 0;
     *token = 0;
-    if (is_plain_greedy(s)) {
-        take_largest(s->set, logits, s->n_vocab, allow);
-    } else {
-        bnt_set_fill(s->set, logits, s->n_vocab, allow, s->bias, s->options.n_bias);
-    }
-    if (!s->set->n) {
+    if (!bnt_set_fill(s->set, logits, allow, s->bias, s->options.n_bias)) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "no token is possible: every one is forbidden or has a logit of "
                         "-infinity or nan");
@@ -259,8 +220,7 @@ bantam_status bnt_sampler_draw(bnt_sampler *s, const float *logits, const uint32
         run_stage(s, s->options.order[i], read);
     }
     if (greedy) {
-        bnt_set_sort(s->set, 1);
-        bnt_set_keep(s->set, 1);
+        bnt_set_top(s->set, 1);
     } else if (s->options.mirostat) {
         bnt_mirostat_cut(s);
     }

@@ -8,14 +8,17 @@
 #define BNT_SAMPLE_SAMPLER_H
 #include "base/buf.h"
 #include "base/rng.h"
+#include "kernel/kernel.h"
 
 typedef struct bnt_sampler bnt_sampler;
 
 /* The defaults that bantam.h states for bantam_sampling. */
 void bnt_sampling_init(bantam_sampling *sampling);
 
-/* Opens with the defaults: greedy. */
-bantam_status bnt_sampler_open(bnt_sampler **out, uint32_t n_vocab, bantam_error *err);
+/* Opens with the defaults: greedy. kernels are borrowed until close; which set they are of
+ * changes no result. */
+bantam_status bnt_sampler_open(bnt_sampler **out, uint32_t n_vocab, const bnt_kernels *kernels,
+                               bantam_error *err);
 void bnt_sampler_close(bnt_sampler *s);    /* accepts NULL */
 size_t bnt_sampler_cost(uint32_t n_vocab); /* bytes open takes */
 
@@ -53,8 +56,9 @@ const bnt_candidate *bnt_sampler_candidates(const bnt_sampler *s, size_t *n);
 /* The k most likely tokens and their log-probabilities, before any stage. k at most n_vocab.
  * Ends the borrowing of bnt_sampler_candidates(). */
 void bnt_sampler_top(bnt_sampler *s, const float *logits, bantam_candidate *out, size_t k);
-/* log p(token): its logit less the logarithm of the sum of exponentials, in double. */
-double bnt_sampler_logprob(const float *logits, uint32_t n_vocab, uint32_t token);
+/* log p(token): its logit less the logarithm of the sum of exponentials. The exponentials are
+ * kernel.h's: off by less than 1e-6. Ends the borrowing of bnt_sampler_candidates(). */
+double bnt_sampler_logprob(bnt_sampler *s, const float *logits, uint32_t token);
 
 /* What makes the next draws come out the same: generator and mirostat state, 48 bytes. */
 enum { BNT_SAMPLER_STATE = 48 };

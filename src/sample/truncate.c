@@ -5,34 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-/* logit / t. Where that overflows, the largest logit is taken off all of them first, which
- * changes no probability: else everything large would become equal. t = 0 is the limit: the
- * most likely alone. */
+/* logit / t, and where that overflows (logit - the largest) / t, which changes no probability:
+ * else everything large would become equal. t = 0 is the limit: the most likely alone. */
 void bnt_stage_temperature(bnt_set *set, float t)
 {
     if (t == 1) return;
     if (t == 0) {
-        bnt_set_sort(set, 1);
-        bnt_set_keep(set, 1);
-        return;
-    }
-    const double by = (double)t, max = (double)bnt_set_max(set);
-    bool fits = true;
-    for (size_t i = 0; t < 1 && i < set->n; i++) {
-        fits = fits && fabs((double)set->at[i].logit / by) <= (double)FLT_MAX;
-    }
-    for (size_t i = 0; i < set->n; i++) {
-        const double logit = (double)set->at[i].logit;
-        set->at[i].logit = bnt_logit_clamp((fits ? logit : logit - max) / by);
+        bnt_set_top(set, 1);
+    } else {
+        bnt_set_divide(set, t);
     }
 }
 
 /* The k most likely; 0 keeps all. */
 void bnt_stage_top_k(bnt_set *set, uint32_t k)
 {
-    if (!k || k >= set->n) return;
-    bnt_set_sort(set, k);
-    bnt_set_keep(set, k);
+    bnt_set_top(set, k);
 }
 
 /* The shortest row of the most likely whose probabilities add up to p (Holtzman et al., nucleus
@@ -45,7 +33,8 @@ void bnt_stage_top_p(bnt_set *set, float p)
 
     /* Candidates below (1 - p) / n have less than 1 - p together, so that the row ends before
      * them and they need no sorting; half of that leaves room for rounding. */
-    bnt_set_keep_from(set, log_sum + log((1 - (double)p) / (2 * (double)set->n)));
+    const double n = set->whole ? (double)set->n_vocab : (double)set->n;
+    bnt_set_keep_from(set, log_sum + log((1 - (double)p) / (2 * n)));
     for (size_t i = 0; i < set->n; i++) {
         sum += exp((double)bnt_set_rank(set, i)->logit - log_sum);
         if (sum >= (double)p) {
@@ -67,12 +56,18 @@ void bnt_stage_min_p(bnt_set *set, float p)
  * more than p (Meister et al., locally typical sampling). 1 keeps all.
  *
  * Surprise is log_sum - logit, so that the nearest ones are a row in the order of logits,
- * around log_sum - H: [first, end) grows to whichever side is nearer. */
+ * around log_sum - H: [first, end) grows to whichever side is nearer. In double throughout: in
+ * flat sets the two sides differ by little. */
 void bnt_stage_typical(bnt_set *set, float p)
 {
     if (p >= 1) return;
-    const double log_sum = bnt_set_log_sum(set);
-    double entropy = 0, sum = 0;
+    double entropy = 0, sum = 0, total = 0;
+    bnt_set_list(set);
+    const double max = (double)bnt_set_max(set);
+    for (size_t i = 0; i < set->n; i++) {
+        total += exp((double)set->at[i].logit - max);
+    }
+    const double log_sum = max + log(total);
     for (size_t i = 0; i < set->n; i++) {
         const double surprise = log_sum - (double)set->at[i].logit;
         const double q = exp(-surprise);
@@ -105,6 +100,7 @@ void bnt_stage_xtc(bnt_set *set, float threshold, float probability, bnt_rng *rn
 
     /* At most 1 / threshold tokens reach it: sorting ahead ends soon. */
     const double log_sum = bnt_set_log_sum(set);
+    bnt_set_list(set);
     size_t n = 0;
     while (n < set->n &&
            exp((double)bnt_set_rank(set, n)->logit - log_sum) >= (double)threshold) {

@@ -19,34 +19,38 @@ typedef struct work {
     bool cancellable;
 } work;
 
-/* One pass over part of the work: count tokens from `from` on. */
-static bantam_status pass(bnt_session *s, const work *w, uint32_t from, uint32_t count,
-                          float *logits, uint32_t n_rows, bantam_error *err)
+static bnt_forward forward_of(bnt_session *s, const work *w)
 {
-    const bnt_forward f = {.model = s->model,
-                           .kv = &s->cache.kv,
-                           .pool = s->pool,
-                           .scratch = &s->scratch,
-                           .cancel = w->cancellable ? &s->cancelled : NULL};
+    return (bnt_forward){.model = s->model,
+                         .kv = &s->cache.kv,
+                         .pool = s->pool,
+                         .scratch = &s->scratch,
+                         .cancel = w->cancellable ? &s->cancelled : NULL};
+}
+
+/* One pass over part of the work: count tokens from `from` on. */
+static bantam_status run_pass(bnt_session *s, const bnt_forward *f, const work *w,
+                              uint32_t from, uint32_t count, float *logits, uint32_t n_rows,
+                              bantam_error *err)
+{
     const uint32_t pos = w->pos + from;
 
     bnt_arena_reset(&s->scratch, 0);
     bnt_cache_touch(&s->cache, pos + count);
-    const bantam_status status =
-        bnt_forward_run(&f, w->tokens + from, count, pos, w->call, logits, n_rows, err);
-    if (status == BANTAM_ERR_CANCELLED) s->cancelled = 0;
-    return status;
+    return bnt_forward_run(f, w->tokens + from, count, pos, w->call, logits, n_rows, err);
 }
 
 /* All of the work; logits of the last token where logits is not NULL. */
 static bantam_status compute(bnt_session *s, const work *w, float *logits, bantam_error *err)
 {
+    const bnt_forward f = forward_of(s, w);
     for (uint32_t from = 0; from < w->n;) {
         const uint32_t left = w->n - from;
         const uint32_t count = left < s->batch ? left : s->batch;
         const bool last = count == left && logits;
         const bantam_status status =
-            pass(s, w, from, count, last ? logits : NULL, last ? 1 : 0, err);
+            run_pass(s, &f, w, from, count, last ? logits : NULL, last ? 1 : 0, err);
+        if (status == BANTAM_ERR_CANCELLED) s->cancelled = 0;
         if (status) return status;
         from += count;
     }
@@ -123,26 +127,47 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
     return status;
 }
 
-/* Hands out the logits of a piece, row by row. */
-static bantam_status hand_out(const bnt_session *s, uint32_t from, uint32_t count,
-                              bantam_logits_fn fn, void *user, bantam_error *err)
+/* A score under way: whom the logits go to, and how far the work has come. */
+typedef struct scoring {
+    bantam_logits_fn fn;
+    void *user;
+    uint32_t n_vocab;
+    size_t from;   /* first token of the pass */
+    uint32_t last; /* row of the last token handed out */
+    bool stopped;  /* by fn, after token `at` */
+    size_t at;
+} scoring;
+
+static bool hand_out(void *user, uint32_t first, uint32_t n, const float *logits)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!fn(user, (size_t)from + i, s->rows + (size_t)i * s->n_vocab, s->n_vocab)) {
-            return bnt_fail(err, BANTAM_ERR_CANCELLED,
-                            "stopped by the callback after token %" PRIu32, from + i);
-        }
+    scoring *const s = user;
+
+    for (uint32_t i = 0; i < n; i++) {
+        s->at = s->from + first + i;
+        s->stopped = !s->fn(s->user, s->at, logits + (size_t)i * s->n_vocab, s->n_vocab);
+        if (s->stopped) return false;
     }
-    return BANTAM_OK;
+    s->last = n - 1;
+    return true;
+}
+
+/* One pass over part of the work, all logits handed out. */
+static bantam_status score_pass(bnt_session *s, const work *w, scoring *sc, uint32_t count,
+                                bantam_error *err)
+{
+    bnt_forward f = forward_of(s, w);
+    f.take = hand_out;
+    f.user = sc;
+    f.room = BNT_SCORE_ROWS;
+    return run_pass(s, &f, w, (uint32_t)sc->from, count, s->rows, count, err);
 }
 
 bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n,
                                 bantam_logits_fn fn, void *user, bantam_error *err)
 {
     const size_t row_bytes = s->n_vocab * sizeof *s->rows;
-    const uint32_t most = s->batch < BNT_SCORE_ROWS ? s->batch : BNT_SCORE_ROWS;
     float *const spare = bnt_session_spare(s);
-    uint32_t count = 0;
+    scoring sc = {.fn = fn, .user = user, .n_vocab = s->n_vocab};
 
     bantam_status status = bnt_session_check_cancel(s, err);
     if (!status) status = check_tokens(s, tokens, n, err);
@@ -155,14 +180,18 @@ bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n
                     .cancellable = true};
     if (s->logits == s->rows) s->logits = memcpy(spare, s->rows, row_bytes);
     status = recover(s, true, err);
-    for (uint32_t from = 0; from < w.n && !status; from += count) {
-        count = w.n - from < most ? w.n - from : most;
-        status = pass(s, &w, from, count, s->rows, count, err);
-        if (!status) status = hand_out(s, from, count, fn, user, err);
+    for (uint32_t count = 0; sc.from < n && !status; sc.from += count) {
+        const size_t left = n - sc.from;
+        count = left < s->batch ? (uint32_t)left : s->batch;
+        status = score_pass(s, &w, &sc, count, err);
     }
+    if (sc.stopped) {
+        return bnt_fail(err, status, "stopped by the callback after token %zu", sc.at);
+    }
+    if (status == BANTAM_ERR_CANCELLED) s->cancelled = 0;
     if (status) return status;
 
-    memcpy(spare, s->rows + (size_t)(count - 1) * s->n_vocab, row_bytes);
+    memcpy(spare, s->rows + sc.last * (size_t)s->n_vocab, row_bytes);
     advance(s, &w, spare);
     return BANTAM_OK;
 }

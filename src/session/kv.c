@@ -7,6 +7,7 @@
 #include "session/kv.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "model/kv_row.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -20,25 +21,39 @@ uint32_t bnt_cache_window(const bnt_config *config)
     return 0;
 }
 
+/* Whole blocks of keys; whole chunks of attention where later positions come round again. */
 static uint32_t slots_of(const bnt_config *config, uint32_t layer, uint32_t context,
                          uint32_t batch)
 {
-    if (!bnt_cache_windowed(config, layer)) return context;
-    const uint64_t slots = (uint64_t)bnt_cache_window(config) + batch;
-    return slots < context ? (uint32_t)slots : context;
+    enum { KEYS = BNT_KEY_POSITIONS, CHUNK = BNT_CHUNK_POSITIONS };
+    const uint64_t whole_blocks = ((uint64_t)context + KEYS - 1) / KEYS * KEYS;
+    const uint64_t all = whole_blocks > UINT32_MAX ? UINT32_MAX / KEYS * KEYS : whole_blocks;
+    if (bnt_cache_windowed(config, layer)) {
+        const uint64_t slots = (uint64_t)bnt_cache_window(config) + batch;
+        const uint64_t whole = (slots + CHUNK - 1) / CHUNK * CHUNK;
+        if (whole < all) return (uint32_t)whole;
+    }
+    return (uint32_t)all;
 }
 
-/* Bytes of the keys, or values, of one layer, rounded up so that the next begins aligned. */
-static bool layer_bytes(const bnt_config *config, bantam_kv type, uint32_t slots, size_t *bytes)
+static bool align(uint64_t n, size_t *bytes)
 {
-    uint64_t n = 0;
-
-    if (!bnt_mul_u64(bnt_kv_row_bytes(type, config->head_dim), config->n_kv_heads, &n) ||
-        !bnt_mul_u64(n, slots, &n) || !bnt_align_up(n, 64, &n) || n > SIZE_MAX) {
-        return false;
-    }
+    if (!bnt_align_up(n, 64, &n) || n > SIZE_MAX) return false;
     *bytes = (size_t)n;
     return true;
+}
+
+/* Bytes of the keys and of the values of one layer, each rounded up so that what follows begins
+ * aligned. */
+static bool layer_bytes(const bnt_config *config, bantam_kv type, uint32_t slots, size_t *keys,
+                        size_t *values)
+{
+    uint64_t k = 0, v = 0;
+
+    return bnt_mul_u64(bnt_kv_block_bytes(type, config->head_dim), config->n_kv_heads, &k) &&
+           bnt_mul_u64(k, slots / BNT_KEY_POSITIONS, &k) && align(k, keys) &&
+           bnt_mul_u64(bnt_kv_row_bytes(type, config->head_dim), config->n_kv_heads, &v) &&
+           bnt_mul_u64(v, slots, &v) && align(v, values);
 }
 
 bool bnt_cache_cost(const bnt_config *config, bantam_kv type, uint32_t context, uint32_t batch,
@@ -47,9 +62,9 @@ bool bnt_cache_cost(const bnt_config *config, bantam_kv type, uint32_t context, 
     size_t total = 0;
 
     for (uint32_t i = 0; i < config->n_layers; i++) {
-        size_t layer = 0;
-        if (!layer_bytes(config, type, slots_of(config, i, context, batch), &layer) ||
-            !bnt_add_size(total, layer, &total) || !bnt_add_size(total, layer, &total)) {
+        size_t keys = 0, values = 0;
+        if (!layer_bytes(config, type, slots_of(config, i, context, batch), &keys, &values) ||
+            !bnt_add_size(total, keys, &total) || !bnt_add_size(total, values, &total)) {
             return false;
         }
     }
@@ -60,7 +75,7 @@ bool bnt_cache_cost(const bnt_config *config, bantam_kv type, uint32_t context, 
 bantam_status bnt_cache_init(bnt_cache *c, const bnt_config *config, bantam_kv type,
                              uint32_t context, uint32_t batch, bantam_error *err)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, keys = 0, values = 0;
 
     memset(c, 0, sizeof *c);
     if (bnt_cache_cost(config, type, context, batch, &bytes)) c->block = bnt_alloc(bytes);
@@ -73,8 +88,11 @@ bantam_status bnt_cache_init(bnt_cache *c, const bnt_config *config, bantam_kv t
     }
     c->kv.type = type;
     c->kv.row_bytes = bnt_kv_row_bytes(type, config->head_dim);
+    c->kv.block_bytes = bnt_kv_block_bytes(type, config->head_dim);
     c->slot_bytes = c->kv.row_bytes * config->n_kv_heads;
     c->n_layers = config->n_layers;
+    c->n_kv_heads = config->n_kv_heads;
+    c->head_dim = config->head_dim;
     c->window = bnt_cache_window(config);
     c->slots = context;
 
@@ -83,10 +101,11 @@ bantam_status bnt_cache_init(bnt_cache *c, const bnt_config *config, bantam_kv t
         bnt_kv_layer *const layer = &c->kv.layers[i];
         layer->slots = slots_of(config, i, context, batch);
         if (bnt_cache_windowed(config, i)) c->slots = layer->slots;
-        if (!layer_bytes(config, type, layer->slots, &bytes)) break; /* proved by the cost */
+        /* Proved by the cost. */
+        if (!layer_bytes(config, type, layer->slots, &keys, &values)) break;
         layer->k = at;
-        layer->v = at + bytes;
-        at += 2 * bytes;
+        layer->v = at + keys;
+        at += keys + values;
     }
     return BANTAM_OK;
 }
@@ -114,8 +133,32 @@ void bnt_cache_touch(bnt_cache *c, uint32_t end)
     if (end > c->slots && c->low < end - c->slots) c->low = end - c->slots;
 }
 
-uint8_t *bnt_cache_at(const bnt_cache *c, uint32_t layer, uint32_t pos, bool v)
+void bnt_cache_get(const bnt_cache *c, uint32_t layer, uint32_t pos, bool v, uint8_t *rows)
 {
     const bnt_kv_layer *const l = &c->kv.layers[layer];
-    return (v ? l->v : l->k) + (size_t)(pos % l->slots) * c->slot_bytes;
+    const uint32_t slot = pos % l->slots;
+
+    for (uint32_t head = 0; head < c->n_kv_heads; head++, rows += c->kv.row_bytes) {
+        if (v) {
+            memcpy(rows, bnt_kv_value_row(&c->kv, l, head, slot), c->kv.row_bytes);
+        } else {
+            bnt_kv_get_key(c->kv.type, bnt_kv_key_block(&c->kv, l, head, slot),
+                           slot % BNT_KEY_POSITIONS, rows, c->head_dim);
+        }
+    }
+}
+
+void bnt_cache_put(bnt_cache *c, uint32_t layer, uint32_t pos, bool v, const uint8_t *rows)
+{
+    const bnt_kv_layer *const l = &c->kv.layers[layer];
+    const uint32_t slot = pos % l->slots;
+
+    for (uint32_t head = 0; head < c->n_kv_heads; head++, rows += c->kv.row_bytes) {
+        if (v) {
+            memcpy(bnt_kv_value_row(&c->kv, l, head, slot), rows, c->kv.row_bytes);
+        } else {
+            bnt_kv_put_key(c->kv.type, bnt_kv_key_block(&c->kv, l, head, slot),
+                           slot % BNT_KEY_POSITIONS, rows, c->head_dim);
+        }
+    }
 }

@@ -13,7 +13,7 @@ typedef struct bnt_cache {
     bnt_kv kv;         /* owns kv.layers */
     uint8_t *block;    /* owns the rows */
     size_t slot_bytes; /* of the keys, or the values, of one position in one layer */
-    uint32_t n_layers;
+    uint32_t n_layers, n_kv_heads, head_dim;
     uint32_t window; /* of the windowed layers, 0 where there are none */
     uint32_t slots;  /* of the windowed layers */
     uint32_t low;    /* windowed layers hold no row of a position below it */
@@ -44,7 +44,9 @@ uint32_t bnt_cache_need(const bnt_cache *c, uint32_t pos);
 bool bnt_cache_ready(const bnt_cache *c, uint32_t pos);
 /* Says that positions up to end, not included, are being written. */
 void bnt_cache_touch(bnt_cache *c, uint32_t end);
-/* Keys (values where v) of one position: slot_bytes bytes, (n_kv_heads, row_bytes). */
-uint8_t *bnt_cache_at(const bnt_cache *c, uint32_t layer, uint32_t pos, bool v);
+/* Keys (values where v) of one position, out of the cache and into it: slot_bytes bytes,
+ * (n_kv_heads, row_bytes), each head a row as model/kv_row.h has it. */
+void bnt_cache_get(const bnt_cache *c, uint32_t layer, uint32_t pos, bool v, uint8_t *rows);
+void bnt_cache_put(bnt_cache *c, uint32_t layer, uint32_t pos, bool v, const uint8_t *rows);
 
 #endif

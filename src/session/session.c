@@ -69,7 +69,7 @@ static bool measure(sizing *z, const bnt_model *model)
     const uint32_t batch = z->batch < z->context ? z->batch : z->context;
     size_t rows = 0, tokens = 0, total = sizeof(bnt_session);
 
-    z->forward_bytes = bnt_forward_cost(model, batch, z->n_threads);
+    z->forward_bytes = bnt_forward_cost(model, batch, z->context, z->n_threads);
     if (!bnt_cache_cost(&model->config, z->kv, z->context, batch, &z->kv_bytes) ||
         !bnt_mul_size((size_t)n_vocab * (BNT_SCORE_ROWS + 1), sizeof(float), &rows) ||
         !bnt_mul_size(z->context, sizeof(uint32_t), &tokens) ||
@@ -198,7 +198,7 @@ bantam_status bnt_session_open(bnt_session **out, const bnt_model *model,
     status = bnt_cache_init(&s->cache, &model->config, z.kv, z.context, z.batch, err);
     if (!status) status = bnt_arena_init(&s->scratch, z.forward_bytes, err);
     if (!status) status = bnt_pool_open(&s->pool, z.n_threads, err);
-    if (!status) status = bnt_sampler_open(&s->sampler, s->n_vocab, err);
+    if (!status) status = bnt_sampler_open(&s->sampler, s->n_vocab, &model->kernels, err);
     if (status) goto fail;
     find_longest_text(s);
 
@@ -298,7 +298,7 @@ bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, bnt_drawn *out,
                                             how.masked ? s->allow : NULL, &drawn.token, err);
     if (status) goto fail;
     if (how.logprob) {
-        drawn.logprob = (float)bnt_sampler_logprob(s->logits, s->n_vocab, drawn.token);
+        drawn.logprob = (float)bnt_sampler_logprob(s->sampler, s->logits, drawn.token);
     }
     drawn.ended =
         !how.feed_stops && s->tokenizer && bnt_tokenizer_is_stop(s->tokenizer, drawn.token);

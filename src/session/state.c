@@ -8,6 +8,7 @@
 #include "base/f16.h"
 #include "base/file.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "session/core.h"
 #include "session/digest.h"
 
@@ -124,13 +125,16 @@ static void put_header(writer *w, const bnt_session *s, const header *h)
     put(w, sampler, sizeof sampler);
 }
 
-static void put_rows(writer *w, const bnt_session *s, uint32_t position, uint32_t kept)
+/* rows is room for slot_bytes. */
+static void put_rows(writer *w, const bnt_session *s, uint32_t position, uint32_t kept,
+                     uint8_t *rows)
 {
     for (uint32_t i = 0; i < s->cache.n_layers; i++) {
         const uint32_t n = rows_of_layer(s, i, position, kept);
         for (int v = 0; v < 2; v++) {
             for (uint32_t p = position - n; p < position && !bnt_save_failed(w->save); p++) {
-                put(w, bnt_cache_at(&s->cache, i, p, v == 1), s->cache.slot_bytes);
+                bnt_cache_get(&s->cache, i, p, v == 1, rows);
+                put(w, rows, s->cache.slot_bytes);
             }
         }
     }
@@ -142,8 +146,13 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
     header h;
     writer w;
 
+    uint8_t *const rows = bnt_alloc(s->cache.slot_bytes);
+    if (!rows) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for saving a session");
     bantam_status status = bnt_save_begin(&w.save, path, err);
-    if (status) return status;
+    if (status) {
+        bnt_free(rows);
+        return status;
+    }
     bnt_digest_init(&w.digest);
 
     describe(&h, s);
@@ -163,7 +172,8 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
         for (uint32_t i = 0; i < s->n_vocab; i++)
             put_u32(&w, bnt_f32_to_bits(s->logits[i]));
     }
-    put_rows(&w, s, n, h.kept);
+    put_rows(&w, s, n, h.kept, rows);
+    bnt_free(rows);
     put_u64(&w, bnt_digest_end(&w.digest));
     return bnt_save_commit(w.save, err);
 }
@@ -358,7 +368,7 @@ bantam_status bnt_state_apply(bnt_session *s, const bnt_state *state, bantam_err
         const uint32_t n = rows_of_layer(s, i, state->position, state->kept);
         for (int v = 0; v < 2; v++) {
             for (uint32_t p = state->position - n; p < state->position; p++) {
-                memcpy(bnt_cache_at(&s->cache, i, p, v == 1), at, slot_bytes);
+                bnt_cache_put(&s->cache, i, p, v == 1, at);
                 at += slot_bytes;
             }
         }

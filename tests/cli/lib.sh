@@ -30,13 +30,17 @@ trap 'exit 1' HUP INT TERM
 n_ok=0
 n_failed=0
 
+# A command that takes longer hangs: status 124.
+PATIENCE_S=200
+
 # emulated PATH: a program of the build, or a script that runs it with the emulator.
 emulated() {
     if [ -z "${BANTAM_EMULATOR:-}" ]; then
         echo "$1"
         return
     fi
-    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$BANTAM_EMULATOR" "$1" >"$T/${1##*/}"
+    printf '#!/bin/sh\nexec timeout --foreground -k 5 %s %s "%s" "$@"\n' "$PATIENCE_S" "$BANTAM_EMULATOR" \
+        "$1" >"$T/${1##*/}"
     chmod +x "$T/${1##*/}"
     echo "$T/${1##*/}"
 }
@@ -46,6 +50,10 @@ BANTAM=$(emulated "$BANTAM")
 HF_HOME=$T/hf
 export HF_HOME
 unset HF_HUB_CACHE
+# No cache files but where a test wants them: nothing is left beside the shared data.
+BANTAM_CACHE=off
+export BANTAM_CACHE
+unset BANTAM_CACHE_MAX BANTAM_CACHE_MIN
 LC_ALL=C.UTF-8
 export LC_ALL
 
@@ -75,7 +83,8 @@ finish() {
 # run ARGS...: the command with output in $T/out and $T/err and its status in $rc.
 run() {
     rc=0
-    "$BANTAM" "$@" >"$T/out" 2>"$T/err" </dev/null || rc=$?
+    timeout --foreground -k 5 $PATIENCE_S "$BANTAM" "$@" >"$T/out" 2>"$T/err" </dev/null || rc=$?
+    if [ "$rc" -eq 124 ]; then echo "hangs: bantam $*"; fi
 }
 
 quietly() {

@@ -81,6 +81,19 @@ if shared_found 100; then
         head -c "$cut" "$MODEL" >cut.gguf
         hostile "a model cut after $cut bytes" cut.gguf
     done
+    # A disk that is full, for which the limit on the size of a file stands in.
+    for line in "logits $MODEL --tokens 1,2,3,4,5,6,7,8 --all -o $T/full/x" \
+        "convert $MODEL $T/full/x" "run $MODEL hi --raw -n 4 --save-state $T/full/x"; do
+        mkdir "$T/full"
+        rc=0
+        # shellcheck disable=SC2086 # the words of the line
+        (ulimit -f 2; exec "$BANTAM" $line) >"$T/out" 2>"$T/err" </dev/null || rc=$?
+        check "a full disk: ${line%% *} exits 1" [ "$rc" -eq 1 ]
+        check "a full disk: ${line%% *} says so" contains "$T/err" "File too large"
+        check "a full disk: ${line%% *} says it once" [ "$(lines "$T/err")" -eq 1 ]
+        check "a full disk: ${line%% *} leaves no file" [ -z "$(ls -A "$T/full")" ]
+        rm -rf "$T/full"
+    done
     # What comes in as JSON and text.
     for json in '' '{' '[]' '{"messages":1}' '{"messages":[1]}' '{"messages":"x"}' 'null'; do
         printf %s "$json" >bad.json

@@ -16,7 +16,7 @@ run --version
 check "--version is one line" [ "$(lines "$T/out")" -eq 1 ]
 check "--version names the program" contains "$T/out" "bantam "
 
-for command in run chat tokenize template logits inspect eval bench convert list doctor; do
+for command in run chat tokenize template logits inspect eval bench convert list rm doctor; do
     run "$command" --help
     check "$command --help exits 0" [ "$rc" -eq 0 ]
     check "$command --help has examples" contains "$T/out" "Examples:"
@@ -30,7 +30,7 @@ for command in run chat tokenize template logits inspect eval bench convert list
 done
 
 # What this release does not have does not exist.
-for command in quantize prune train adapt summarize sentiment personalize fit pull serve show rm; do
+for command in quantize prune train adapt summarize sentiment personalize fit pull serve show; do
     expect "$command is an unknown command" 2 "$command" x
 done
 for option in --draft --lookup --lora --image --choice --against; do
@@ -57,6 +57,9 @@ expect "a flag with an argument" 2 run model.gguf hi --json=yes
 expect "logits without tokens" 2 logits model.gguf -o x
 expect "logits without a file" 2 logits model.gguf --tokens 1
 expect "eval without a file" 2 eval model.gguf
+expect "rm of a model" 2 rm model.gguf
+check "rm says what it can remove" contains "$T/err" "--cache"
+expect "rm of nothing" 2 rm
 expect "a prompt and tokens" 2 run model.gguf hi --tokens 1
 expect "--logprobs without --json" 2 run model.gguf hi --logprobs 2
 expect "--raw with --system" 2 run model.gguf hi --raw --system x

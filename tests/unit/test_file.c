@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <signal.h>
+#include <errno.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,6 +56,10 @@ static void paths_are_taken_apart_and_joined(void **state)
     }
     assert_false(bnt_path_is_plain((bantam_text){"a\0b", 3}));
     assert_false(bnt_path_is_plain((bantam_text){NULL, 0}));
+    char longest[256];
+    memset(longest, 'a', sizeof longest);
+    assert_true(bnt_path_is_plain((bantam_text){longest, 255}));
+    assert_false(bnt_path_is_plain((bantam_text){longest, 256}));
 }
 
 static void kinds_are_told_apart(void **state)
@@ -275,6 +280,57 @@ static void a_failed_write_keeps_the_old_file(void **state)
     free(block);
 }
 
+static void a_file_is_written_in_any_order(void **state)
+{
+    (void)state;
+    bnt_save *save;
+    assert_int_equal(bnt_save_begin(&save, path, NULL), BANTAM_OK);
+    assert_true(bnt_save_reserve(save, 12));
+    assert_int_equal(bnt_save_write_at(save, 8, "last", 4), 0);
+    bnt_save_hurry(save);
+    assert_int_equal(bnt_save_write_at(save, 0, "first", 5), 0);
+    assert_int_equal(bnt_save_commit(save, NULL), BANTAM_OK);
+    check_content("first\0\0\0last", 12);
+
+    bantam_error err;
+    assert_int_equal(bnt_save_begin(&save, path, NULL), BANTAM_OK);
+    assert_true(bnt_save_reserve(save, 12));
+    bnt_save_fail(save, 0); /* no errno is no failure */
+    bnt_save_fail(save, ENOSPC);
+    bnt_save_fail(save, EIO); /* the first reason counts */
+    assert_true(bnt_save_failed(save));
+    assert_int_equal(bnt_save_commit(save, &err), BANTAM_ERR_IO);
+    assert_non_null(strstr(err.message, "No space left"));
+    check_content("first\0\0\0last", 12);
+    assert_int_equal(files_in_folder(), 1);
+}
+
+static void room_that_is_not_there_is_known_before_the_work(void **state)
+{
+    (void)state;
+    struct rlimit before, limit;
+    bnt_save *save;
+    bantam_error err;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 4096;
+    assert_int_equal(bnt_save_begin(&save, path, NULL), BANTAM_OK);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const bool has_room = bnt_save_reserve(save, 4097);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_false(has_room);
+    assert_int_equal(bnt_save_commit(save, &err), BANTAM_ERR_IO);
+    assert_non_null(strstr(err.message, "File too large"));
+
+    /* More than any disk has. */
+    assert_int_equal(bnt_save_begin(&save, path, NULL), BANTAM_OK);
+    assert_false(bnt_save_reserve(save, UINT64_MAX));
+    bnt_save_abort(save);
+    assert_int_equal(bnt_save_begin(&save, path, NULL), BANTAM_OK);
+    assert_false(bnt_save_reserve(save, (uint64_t)INT64_MAX));
+    bnt_save_abort(save);
+}
+
 static void places_that_cannot_be_written_are_refused_at_begin(void **state)
 {
     (void)state;
@@ -328,6 +384,8 @@ int main(void)
         cmocka_unit_test(a_saved_file_appears_at_commit),
         cmocka_unit_test(an_abandoned_file_leaves_no_trace),
         cmocka_unit_test(a_failed_write_keeps_the_old_file),
+        cmocka_unit_test(a_file_is_written_in_any_order),
+        cmocka_unit_test(room_that_is_not_there_is_known_before_the_work),
         cmocka_unit_test(places_that_cannot_be_written_are_refused_at_begin),
         cmocka_unit_test(no_allocation_is_left_untried),
     };

@@ -7,6 +7,8 @@
 #include "support.h"
 #include "temp_folder.h"
 
+#include <sys/resource.h>
+
 static bantam_text text(const char *s)
 {
     const bantam_text t = {s, strlen(s)};
@@ -244,6 +246,47 @@ static void the_alignment_of_another_file_is_passed_over(void **state)
     temp_remove(&t);
 }
 
+/* Tiles of 16 rows: 384 bytes of B4 (64 of d, 64 of scales, 256 of codes). */
+static void data_begin_where_the_alignment_asks(void **state)
+{
+    (void)state;
+    static const uint64_t vector[] = {3}, shape[] = {32, 17};
+    static const uint32_t alignments[] = {64, 4096};
+    static uint8_t tiles[2 * 384];
+    const float values[3] = {1, 2, 3};
+    temp_folder t;
+
+    temp_make(&t);
+    for (size_t i = 0; i < 2; i++) {
+        bnt_gguf_writer *w;
+        bnt_gguf *g;
+        size_t size;
+        assert_int_equal(bnt_gguf_writer_open(&w, temp_path(&t, "t.gguf"), NULL), BANTAM_OK);
+        bnt_gguf_align(w, alignments[i]);
+        bnt_gguf_declare(w, text("v"), type_f32(), 1, vector);
+        bnt_gguf_declare(w, text("m"), bnt_type_find(BNT_TYPE_B4), 2, shape);
+        memset(tiles, 0x11 + (int)i, sizeof tiles);
+        bnt_gguf_put_data(w, values, sizeof values);
+        bnt_gguf_put_data(w, tiles, sizeof tiles);
+        const uint64_t total = bnt_gguf_writer_total(w);
+        assert_int_equal(bnt_gguf_writer_commit(w, NULL), BANTAM_OK);
+
+        char *const file = read_whole(temp_path(&t, "t.gguf"), &size);
+        assert_int_equal(size, total);
+        assert_int_equal(size % alignments[i], 0);
+        assert_int_equal(bnt_gguf_parse(&g, (const uint8_t *)file, size, NULL), BANTAM_OK);
+        for (size_t j = 0; j < 2; j++) {
+            const size_t at = (size_t)(bnt_gguf_tensor_at(g, j)->data - (uint8_t *)file);
+            assert_int_equal(at % alignments[i], 0);
+        }
+        assert_int_equal(bnt_gguf_tensor_at(g, 1)->bytes, sizeof tiles);
+        assert_memory_equal(bnt_gguf_tensor_at(g, 1)->data, tiles, sizeof tiles);
+        bnt_gguf_close(g);
+        free(file);
+    }
+    temp_remove(&t);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------- */
 
 typedef void (*misuse_fn)(bnt_gguf_writer *w);
@@ -314,6 +357,30 @@ static void an_empty_name(bnt_gguf_writer *w)
     bnt_gguf_declare(w, text(""), type_f32(), 1, three);
 }
 
+static void an_alignment_of_48(bnt_gguf_writer *w)
+{
+    bnt_gguf_align(w, 48);
+}
+static void an_alignment_of_16(bnt_gguf_writer *w)
+{
+    bnt_gguf_align(w, 16);
+}
+static void two_alignments(bnt_gguf_writer *w)
+{
+    bnt_gguf_align(w, 32);
+    bnt_gguf_align(w, 64);
+}
+static void an_alignment_after_a_tensor(bnt_gguf_writer *w)
+{
+    bnt_gguf_declare(w, text("t"), type_f32(), 1, three);
+    bnt_gguf_align(w, 64);
+}
+static void tiles_out_of_line(bnt_gguf_writer *w)
+{
+    static const uint64_t shape[] = {32, 16};
+    bnt_gguf_declare(w, text("t"), bnt_type_find(BNT_TYPE_B4), 2, shape);
+}
+
 static void misuse_is_reported_by_commit_and_leaves_no_file(void **state)
 {
     (void)state;
@@ -326,6 +393,11 @@ static void misuse_is_reported_by_commit_and_leaves_no_file(void **state)
                  {no_bytes, "tensor t: expected 12 bytes, given 0"},
                  {too_many_bytes, "tensor t: given 16 bytes where 12 are missing"},
                  {bytes_of_no_tensor, "4 bytes of data after the last tensor"},
+                 {an_alignment_of_48, "alignment 48: expected a power of two"},
+                 {an_alignment_of_16, "alignment 16: expected a power of two"},
+                 {two_alignments, "key general.alignment is given twice"},
+                 {an_alignment_after_a_tensor, "before the first tensor"},
+                 {tiles_out_of_line, "tensor t: type B4 needs an alignment of 64"},
                  {a_key_after_data, "key late comes after tensor data"},
                  {a_tensor_after_data, "tensor late is declared after tensor data"},
                  {a_dimension_of_zero, "tensor t"},
@@ -349,6 +421,36 @@ static void misuse_is_reported_by_commit_and_leaves_no_file(void **state)
         assert_int_equal(mkdir(t.path, 0700), 0);
     }
     temp_remove(&t);
+}
+
+/* The limit stands in for a full disk; its signal would kill the process. */
+static void a_full_disk_is_the_reason_that_is_told(void **state)
+{
+    (void)state;
+    const uint64_t dims[1] = {1 << 18};
+    const bantam_text name = {"t", 1};
+    struct rlimit before, limit;
+    bnt_gguf_writer *w;
+    bantam_error err;
+    temp_folder t;
+    char *const zeros = calloc(1, 1 << 20);
+
+    temp_make(&t);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 2048;
+    assert_int_equal(bnt_gguf_writer_open(&w, temp_path(&t, "f.gguf"), NULL), BANTAM_OK);
+    bnt_gguf_declare(w, name, bnt_type_find(BNT_TYPE_F32), 1, dims);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    /* A long writer stops when it sees that it failed; what it left out is not the reason. */
+    bnt_gguf_put_data(w, zeros, 300 << 10);
+    assert_true(bnt_gguf_writer_failed(w));
+    const bantam_status status = bnt_gguf_writer_commit(w, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(status, BANTAM_ERR_IO);
+    assert_non_null(strstr(err.message, "File too large"));
+    assert_int_equal(rmdir(t.path), 0);
+    free(zeros);
 }
 
 static void an_aborted_writer_leaves_the_old_file(void **state)
@@ -416,8 +518,10 @@ int main(void)
         cmocka_unit_test(pairs_of_every_kind_have_the_bytes_of_the_specification),
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(pairs_are_copied_from_file_to_file_byte_by_byte),
+        cmocka_unit_test(data_begin_where_the_alignment_asks),
         cmocka_unit_test(the_alignment_of_another_file_is_passed_over),
         cmocka_unit_test(misuse_is_reported_by_commit_and_leaves_no_file),
+        cmocka_unit_test(a_full_disk_is_the_reason_that_is_told),
         cmocka_unit_test(an_aborted_writer_leaves_the_old_file),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_error_of_the_system),
         cmocka_unit_test(every_failing_allocation_is_an_error_and_leaks_nothing),

@@ -191,7 +191,7 @@ static void ropes_that_turn_nothing_or_too_much(void **state)
     refused_pair(tiny_text("llama.rope.scaling.type", "unknown"));
     refused_pair(tiny_text("llama.rope.scaling.type", ""));
     refused_pair(tiny_u32("llama.rope.scaling.type", 1));
-    const float factors[] = {0.0f, -2.0f, NAN, INFINITY, 1e30f};
+    const float factors[] = {0.0f, -2.0f, NAN, INFINITY, 1e30f, 1e-44f};
     static const char *const types[] = {"linear", "yarn"};
     for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
         refused_pair(tiny_f32("llama.rope.scaling.factor", factors[i]));
@@ -202,6 +202,10 @@ static void ropes_that_turn_nothing_or_too_much(void **state)
             refused(&(tiny_spec){.pairs = pairs}, types[t]);
         }
     }
+    const tiny_pair unused[] = {tiny_text("llama.rope.scaling.type", "none"),
+                                tiny_f32("llama.rope.scaling.factor", NAN),
+                                {0}};
+    refused(&(tiny_spec){.pairs = unused}, "a factor that nothing uses");
 }
 
 static void yarns_that_do_not_ramp(void **state)

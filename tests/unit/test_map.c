@@ -257,6 +257,29 @@ static void what_is_not_a_regular_file_is_refused_at_once(void **state)
     unlink(name);
 }
 
+static void a_stamp_tells_states_of_a_file_apart(void **state)
+{
+    (void)state;
+    bnt_map *map;
+    bnt_map_stamp stamp, again;
+    struct stat st;
+    const struct timespec times[2] = {{1, 0}, {1700000000, 123456789}};
+    make_file(page);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(bnt_map_open(&map, path, NULL), BANTAM_OK);
+    assert_true(bnt_map_stamp_of(map, &stamp));
+    assert_int_equal(stamp.size, page);
+    assert_int_equal(stamp.inode, st.st_ino);
+    assert_int_equal(stamp.owner, st.st_uid);
+    assert_int_equal(stamp.modified_ns, UINT64_C(1700000000123456789));
+    assert_int_equal(truncate(path, 10), 0);
+    assert_true(bnt_map_stamp_of(map, &again)); /* as it is now, not as it was mapped */
+    assert_int_equal(again.size, 10);
+    assert_true(again.modified_ns != stamp.modified_ns);
+    bnt_map_close(map);
+}
+
 static void no_allocation_is_left_untried(void **state)
 {
     (void)state;
@@ -284,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_file_cut_while_mapped_reads_as_zeros),
         cmocka_unit_test(threads_of_a_pool_survive_a_cut),
         cmocka_unit_test(what_is_not_a_regular_file_is_refused_at_once),
+        cmocka_unit_test(a_stamp_tells_states_of_a_file_apart),
         cmocka_unit_test(no_allocation_is_left_untried),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -67,6 +67,59 @@ static void every_task_runs_once_and_is_done_at_return(void **state)
     free(j);
 }
 
+typedef struct prologue {
+    uint32_t n_threads;
+    uint32_t begun[64][16]; /* [thread][0]: calls in this job; a line each */
+    uint32_t ran[64][16];   /* tasks */
+    atomic_uint unprepared, tasks;
+} prologue;
+
+static void prepare(void *context, uint32_t thread)
+{
+    prologue *const p = context;
+    if (p->ran[thread][0]) atomic_fetch_add(&p->unprepared, 1);
+    p->begun[thread][0]++;
+}
+
+static void need_prepared(void *context, size_t task, uint32_t thread)
+{
+    prologue *const p = context;
+    (void)task;
+    if (p->begun[thread][0] != 1) atomic_fetch_add(&p->unprepared, 1);
+    p->ran[thread][0]++;
+    atomic_fetch_add(&p->tasks, 1);
+}
+
+static void a_thread_begins_once_and_only_for_tasks(void **state)
+{
+    (void)state;
+    static const uint32_t threads[] = {1, 2, 5};
+    static const size_t tasks[] = {0, 1, 2, 3, 40, 1000};
+    prologue *const p = calloc(1, sizeof *p);
+    for (size_t t = 0; t < 3; t++) {
+        bnt_pool *pool;
+        assert_int_equal(bnt_pool_open(&pool, threads[t], NULL), BANTAM_OK);
+        for (size_t turn = 0; turn < 600; turn++) {
+            const size_t n = tasks[turn % 6];
+            memset(p, 0, sizeof *p);
+            bnt_pool_run_with(pool, prepare, need_prepared, p, n);
+            assert_int_equal(atomic_load(&p->tasks), n);
+            assert_int_equal(atomic_load(&p->unprepared), 0);
+            for (size_t k = 0; k < 64; k++) {
+                assert_int_equal(p->begun[k][0], p->ran[k][0] > 0);
+            }
+        }
+        memset(p, 0, sizeof *p);
+        for (size_t k = 0; k < 64; k++) {
+            p->begun[k][0] = 1;
+        }
+        bnt_pool_run_with(pool, NULL, need_prepared, p, 77);
+        assert_int_equal(atomic_load(&p->tasks), 77);
+        bnt_pool_close(pool);
+    }
+    free(p);
+}
+
 typedef struct sums {
     uint64_t in[64], out[64];
 } sums;
@@ -218,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once_and_is_done_at_return),
+        cmocka_unit_test(a_thread_begins_once_and_only_for_tasks),
         cmocka_unit_test(results_of_a_job_are_seen_by_the_next),
         cmocka_unit_test(sleeping_threads_wake_for_a_job),
         cmocka_unit_test(idle_threads_take_no_time),

@@ -62,6 +62,54 @@ static void the_k_most_likely_come_in_order_and_ties_by_id(void **state)
     }
 }
 
+/* Rows of any length with every kind of impossible token: what is left after top-k against all
+ * possible ones sorted with qsort. Some k exceed the blocks, some the possible tokens. */
+static void impossible_tokens_hide_no_possible_one(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {63, 64, 65, 127, 1000, 4097};
+    for (size_t t = 0; t < 36; t++) {
+        const uint32_t n = sizes[t % 6];
+        float *logits = malloc(n * sizeof *logits);
+        uint8_t *allow = malloc(n);
+        ranked *sorted = malloc(n * sizeof *sorted);
+        bnt_sampler *s = open_sampler(n);
+        bnt_rng rng;
+        bnt_rng_seed(&rng, t);
+        fill_random(logits, n, t, t % 2);
+        size_t possible = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            const uint64_t kind = bnt_rng_u64(&rng) % (t < 18 ? 8 : 60);
+            if (kind == 0) logits[i] = NAN;
+            if (kind == 1) logits[i] = -INFINITY;
+            if (kind == 2) logits[i] = FLT_MAX;
+            if (kind == 3) logits[i] = INFINITY; /* counts as the largest number */
+            allow[i] = t < 18 || bnt_rng_u64(&rng) % (n / 4) == 0;
+            if (!allow[i] || !(logits[i] > -INFINITY)) continue;
+            sorted[possible++] = (ranked){logits[i] < FLT_MAX ? logits[i] : FLT_MAX, i};
+        }
+        qsort(sorted, possible, sizeof *sorted, compare_ranked);
+        for (uint32_t k = 1; possible && k <= n; k = k * 2 + 1) {
+            const size_t expected = k < possible ? k : possible;
+            bantam_sampling o = plain(1);
+            uint32_t token;
+            size_t left;
+            o.top_k = k;
+            configure(s, &o);
+            assert_int_equal(bnt_sampler_draw(s, logits, NULL, 0, allow, &token, NULL), 0);
+            const bnt_candidate *c = bnt_sampler_candidates(s, &left);
+            assert_int_equal(left, expected);
+            for (size_t i = 0; i < expected; i++) {
+                assert_int_equal(c[i].token, sorted[i].token);
+            }
+        }
+        bnt_sampler_close(s);
+        free(sorted);
+        free(allow);
+        free(logits);
+    }
+}
+
 /* The whole set sorted with qsort, and the definitions taken word by word. */
 static void top_p_and_typical_agree_with_their_definitions(void **state)
 {
@@ -137,9 +185,9 @@ static void log_probabilities_are_those_of_the_whole_vocabulary(void **state)
     for (size_t i = 0; i < N; i++) {
         const double expected = (double)logits[top[i].token] - log(sum);
         assert_true(fabs((double)top[i].logprob - expected) < 1e-5);
-        assert_true(fabs(bnt_sampler_logprob(logits, N, top[i].token) - expected) < 1e-12);
+        assert_true(fabs(bnt_sampler_logprob(s, logits, top[i].token) - expected) < 1e-6);
     }
-    assert_true(bnt_sampler_logprob(logits, N, N) == -INFINITY);
+    assert_true(bnt_sampler_logprob(s, logits, N) == -INFINITY);
 
     const float odd[4] = {NAN, -INFINITY, INFINITY, 1e30f};
     bnt_sampler *four = open_sampler(4);
@@ -246,6 +294,42 @@ static void the_seed_decides_and_a_saved_state_goes_on(void **state)
         bnt_sampler_close(a);
         bnt_sampler_close(b);
     }
+}
+
+/* The law of kernels, seen from here: plain C and the best set draw alike. */
+static void the_instruction_set_changes_no_draw(void **state)
+{
+    (void)state;
+    enum { N = 4999, DRAWS = 60 };
+    static const bantam_stage orders[][4] = {
+        {BANTAM_STAGE_END},
+        {BANTAM_STAGE_TEMPERATURE, BANTAM_STAGE_TOP_K, BANTAM_STAGE_MIN_P, BANTAM_STAGE_END},
+        {BANTAM_STAGE_TOP_P, BANTAM_STAGE_XTC, BANTAM_STAGE_PENALTIES, BANTAM_STAGE_END},
+        {BANTAM_STAGE_TYPICAL, BANTAM_STAGE_DRY, BANTAM_STAGE_TEMPERATURE, BANTAM_STAGE_END},
+        {BANTAM_STAGE_TEMPERATURE, BANTAM_STAGE_END}};
+    static float logits[7 * N];
+    bnt_kernels plain_c;
+    bnt_sampler *a, *b = open_sampler(N);
+    bnt_kernels_init(&plain_c, 0);
+    assert_int_equal(bnt_sampler_open(&a, N, &plain_c, NULL), BANTAM_OK);
+    fill_random(logits, 7 * N, 2, false);
+    for (size_t i = 0; i < 5; i++) {
+        uint32_t first[DRAWS], second[DRAWS];
+        size_t n_first, n_second;
+        bantam_sampling o = everything_on(i);
+        memcpy(o.order, orders[i], sizeof orders[i]);
+        configure(a, &o);
+        configure(b, &o);
+        draw_row(a, logits, N, first, 0, DRAWS);
+        draw_row(b, logits, N, second, 0, DRAWS);
+        assert_memory_equal(first, second, sizeof first);
+        const bnt_candidate *const left = bnt_sampler_candidates(a, &n_first);
+        const bnt_candidate *const right = bnt_sampler_candidates(b, &n_second);
+        assert_int_equal(n_first, n_second);
+        assert_memory_equal(left, right, n_first * sizeof *left);
+    }
+    bnt_sampler_close(a);
+    bnt_sampler_close(b);
 }
 
 static void a_damaged_state_is_refused_and_changes_nothing(void **state)
@@ -554,7 +638,7 @@ static void no_allocation_is_left_untried(void **state)
     const bantam_logit_bias bias = {1, 2};
     for (uint64_t n = 0; !s && n < 10; n++) {
         bnt_mem_fail_after(n);
-        const bantam_status status = bnt_sampler_open(&s, 5, NULL);
+        const bantam_status status = bnt_sampler_open(&s, 5, rig_kernels(), NULL);
         assert_int_equal(status, s ? BANTAM_OK : BANTAM_ERR_NOMEM);
     }
     bantam_sampling o = everything_on(1);
@@ -578,10 +662,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_k_most_likely_come_in_order_and_ties_by_id),
+        cmocka_unit_test(impossible_tokens_hide_no_possible_one),
         cmocka_unit_test(top_p_and_typical_agree_with_their_definitions),
         cmocka_unit_test(log_probabilities_are_those_of_the_whole_vocabulary),
         cmocka_unit_test(plain_sampling_has_the_softmax_distribution),
         cmocka_unit_test(the_seed_decides_and_a_saved_state_goes_on),
+        cmocka_unit_test(the_instruction_set_changes_no_draw),
         cmocka_unit_test(a_damaged_state_is_refused_and_changes_nothing),
         cmocka_unit_test(drawing_takes_no_memory),
         cmocka_unit_test(the_cost_is_what_open_takes),

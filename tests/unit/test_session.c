@@ -92,7 +92,7 @@ static void a_window_costs_its_slots_only(void **state)
     bantam_error err;
     (void)state;
     assert_int_equal(bnt_session_plan(WINDOWED.model, NULL, &o, &plan, &err), BANTAM_OK);
-    assert_int_equal(plan.kv_bytes, (512 + 512 + 16) * 2 * 8 * 2 * 2);
+    assert_int_equal(plan.kv_bytes, (512 + 512 + 64) * 2 * 8 * 2 * 2);
 }
 
 static void options_that_make_no_sense_are_refused_by_name(void **state)

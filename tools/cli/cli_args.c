@@ -201,15 +201,15 @@ static int take(cli_args *args, const cli_option *o, const char *text)
     if (!store(args, o, text)) {
         return cli_usage("--%s: '%s' is not %s", o->name, text, wanted(o, want, sizeof want));
     }
-    args->given |= UINT64_C(1) << (o - cli_options);
+    args->given[o - cli_options] = true;
     return 0;
 }
 
 /* The command's options in the shapes that getopt_long() wants. Room for every option. */
 typedef struct grammar {
-    struct option longs[65];
-    const cli_option *options[65];
-    char shorts[2 + 2 * 64 + 1];
+    struct option longs[CLI_MAX_OPTIONS + 1];
+    const cli_option *options[CLI_MAX_OPTIONS + 1];
+    char shorts[2 + 2 * CLI_MAX_OPTIONS + 1];
 } grammar;
 
 static void grammar_build(grammar *g, const cli_command *command)
@@ -356,7 +356,7 @@ void cli_args_free(cli_args *args)
 bool cli_args_given(const cli_args *args, const char *name)
 {
     for (size_t i = 0; i < cli_n_options; i++) {
-        if ((args->given >> i & 1) && strcmp(cli_options[i].name, name) == 0) return true;
+        if (args->given[i] && strcmp(cli_options[i].name, name) == 0) return true;
     }
     return false;
 }

@@ -21,13 +21,14 @@ typedef struct cli_ids {
 typedef struct cli_args {
     const cli_command *command;
     const char *words[2]; /* positional arguments; NULL where absent */
-    uint64_t given;       /* bit i: cli_options[i] stood on the command line */
+    bool given[CLI_MAX_OPTIONS]; /* cli_options[i] stood on the command line */
 
     bool help, version, json, quiet, verbose;
 
     uint32_t threads, context;
     uint64_t memory, seed;
     const char *kv, *rope, *cpu;
+    bool no_cache;
 
     uint32_t max_tokens;
     const char *system, *tools, *force;
@@ -56,6 +57,10 @@ typedef struct cli_args {
     uint32_t prompt, predict; /* bench */
     uint32_t repeat, depth;   /* bench */
     const char *type;         /* convert */
+    const char *quantized;    /* quantize: type of the layers */
+    const char *embedding;    /* quantize */
+    const char *head;         /* quantize */
+    bool cache;               /* rm */
 } cli_args;
 
 /* Reads argv[2..argc) for the command. Returns 0, or says what is wrong with the command line

@@ -13,7 +13,9 @@ int cli_inspect(const cli_args *args);
 int cli_eval(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_convert(const cli_args *args);
+int cli_quantize(const cli_args *args);
 int cli_list(const cli_args *args);
+int cli_rm(const cli_args *args);
 int cli_doctor(const cli_args *args);
 
 #endif

@@ -90,18 +90,71 @@ bantam_session_options cli_session_options(const cli_args *args, uint32_t contex
     return o;
 }
 
+/* Work of less than half a second needs no words. */
+typedef struct packing {
+    double start;
+    bool shown;
+} packing;
+
+static bool on_packing(void *user, uint64_t done, uint64_t total)
+{
+    packing *p = user;
+
+    p->shown = p->shown || cli_now_ms() - p->start > 500.0;
+    if (p->shown) cli_progress("packing the weights", done, total);
+    return !cli_signal_caught();
+}
+
+static void tell_cache(const bantam_model *model, const packing *p)
+{
+    const char *note = bantam_model_note(model), *cache = bantam_model_cache(model);
+
+    if (p->shown) cli_progress("", 0, 0);
+    if (cache) cli_verbose("weights from %s", cache);
+    if (!note) return;
+    if (p->shown)
+        cli_note("no cache file, so that every start takes this long: %s", note);
+    else
+        cli_verbose("no cache file: %s", note);
+}
+
+static int open_model(cli_engine *e, const cli_args *args)
+{
+    packing p = {.start = cli_now_ms()};
+    const bantam_model_options o = {.struct_size = sizeof o,
+                                    .rope = cli_rope(args),
+                                    .cpu = args->cpu,
+                                    .progress = on_packing,
+                                    .user = &p,
+                                    .no_cache = args->no_cache};
+    bantam_error err = {0};
+
+    cli_signal_watched(true);
+    bantam_status failed = bantam_model_open(&e->model, e->path, &o, &err);
+    cli_signal_watched(false);
+    if (!failed && cli_signal_caught()) {
+        err = (bantam_error){BANTAM_ERR_CANCELLED, "cancelled"};
+        failed = BANTAM_ERR_CANCELLED;
+        bantam_model_close(e->model);
+        e->model = NULL;
+    }
+    if (!failed) {
+        tell_cache(e->model, &p);
+        return CLI_OK;
+    }
+    if (p.shown) cli_progress("", 0, 0);
+    const int status = cli_fail(&err);
+    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+}
+
 int cli_engine_model(cli_engine *e, const cli_args *args)
 {
-    bantam_model_options form = {.struct_size = sizeof form};
-    bantam_error err = {0};
     const double start = cli_now_ms();
 
     memset(e, 0, sizeof *e);
-    const int status = cli_locate(args->words[0], e->path);
+    int status = cli_locate(args->words[0], e->path);
+    if (!status) status = open_model(e, args);
     if (status) return status;
-
-    form.rope = cli_rope(args);
-    if (bantam_model_open(&e->model, e->path, &form, &err)) return cli_fail(&err);
     bantam_model_describe(e->model, &e->info);
     e->tokenizer = bantam_model_tokenizer(e->model);
     e->load_ms = cli_now_ms() - start;

@@ -38,8 +38,10 @@ void cli_signal_start(void)
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
         sigaction(numbers[i], &action, NULL);
     }
-    action.sa_handler = SIG_IGN; /* a reader that goes away is an error of write() */
+    /* A reader that goes away, and a file that may not grow, are errors of write(). */
+    action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 void cli_signal_session(bantam_session *session)

@@ -19,7 +19,9 @@ typedef enum cli_command_id {
     CLI_EVAL,
     CLI_BENCH,
     CLI_CONVERT,
+    CLI_QUANTIZE,
     CLI_LIST,
+    CLI_RM,
     CLI_DOCTOR,
     CLI_N_COMMANDS
 } cli_command_id;
@@ -79,6 +81,8 @@ typedef struct cli_environment {
     const char *name;
     const char *help;
 } cli_environment;
+
+enum { CLI_MAX_OPTIONS = 128 };
 
 extern const cli_command cli_commands[CLI_N_COMMANDS];
 extern const cli_option cli_options[];

@@ -256,6 +256,7 @@ int cli_bench(const cli_args *args)
         const uint64_t peak = cli_peak_bytes(); /* before memory is taken to measure it */
         b.bandwidth = measure_bandwidth(b.engine.plan.n_threads);
         bantam_device_describe(&device);
+        snprintf(device.cpu, sizeof device.cpu, "%s", bantam_model_cpu(b.engine.model));
         if (args->json)
             put_json(&b, &device, peak);
         else

@@ -247,7 +247,8 @@ static int put_json(const inspection *in, const cli_args *args)
 int cli_inspect(const cli_args *args)
 {
     inspection in;
-    const bantam_model_options form = {sizeof form, cli_rope(args)};
+    const bantam_model_options form = {
+        .struct_size = sizeof form, .rope = cli_rope(args), .describe_only = true};
     bantam_error err = {0};
 
     memset(&in, 0, sizeof in);

@@ -123,6 +123,16 @@ static void check_cache(checkup *c)
     if (bantam_list_models(count_model, &c->n_models, &err)) problem(c, "%s", err.message);
 }
 
+static void check_settings(checkup *c)
+{
+    const char *folder = setting("BANTAM_CACHE");
+    struct stat st;
+
+    if (folder && strcmp(folder, "off") != 0 && stat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        problem(c, "BANTAM_CACHE names no folder: %s", folder);
+    }
+}
+
 static void check_machine(checkup *c)
 {
     struct rlimit limit;
@@ -198,6 +208,7 @@ int cli_doctor(const cli_args *args)
 
     bantam_device_describe(&c.device);
     check_cache(&c);
+    check_settings(&c);
     check_machine(&c);
     if (args->json)
         put_checkup_json(&c);

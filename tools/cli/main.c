@@ -16,9 +16,17 @@ static int (*const actions[CLI_N_COMMANDS])(const cli_args *args) = {
     [CLI_EVAL] = cli_eval,
     [CLI_BENCH] = cli_bench,
     [CLI_CONVERT] = cli_convert,
+    [CLI_QUANTIZE] = cli_quantize,
     [CLI_LIST] = cli_list,
+    [CLI_RM] = cli_rm,
     [CLI_DOCTOR] = cli_doctor,
 };
+
+/* Commands that write a model have a file to clean up. */
+static bool has_file(const cli_command *command)
+{
+    return command == &cli_commands[CLI_CONVERT] || command == &cli_commands[CLI_QUANTIZE];
+}
 
 static int run_command(const cli_command *command, int argc, char **argv)
 {
@@ -30,7 +38,7 @@ static int run_command(const cli_command *command, int argc, char **argv)
     else if (!status && args.version)
         cli_printf("bantam %s\n", bantam_version());
     else if (!status) {
-        if (command - cli_commands != CLI_CONVERT) cli_out_strict();
+        if (!has_file(command)) cli_out_strict();
         status = actions[command - cli_commands](&args);
     }
     cli_args_free(&args);

@@ -1,12 +1,13 @@
-/* exp_ref.c - the exponential, and what is made of it: softmax sums and gates.
+/* exp_ref.c - the exponential, and what is made of it: softmax sums and a gate.
  *
  * exp(x) = 2^k exp(r) with k = round(x / ln 2) and |r| <= ln 2 / 2 (Cody and Waite: ln 2 is
- * subtracted in two parts, the first exact for every k here). exp(r) is a polynomial of degree
- * 6 whose error is below 2^-26 on that range. No fused multiply-add and no library call, so
- * every system computes the same bits.
+ * subtracted in two parts, the first exact for every k here). exp(r) is its Taylor polynomial
+ * of degree 7, whose error is below 2^-27 on that range. No library call but fmaf, which rounds
+ * once everywhere, so every system computes the same bits.
  */
+#include <math.h>
+
 #include "base/f16.h"
-#include "kernel/kernel.h"
 #include "kernel/ref/ref.h"
 
 float bnt_expf(float x)
@@ -18,15 +19,17 @@ float bnt_expf(float x)
     /* Adding and taking away 1.5 * 2^23 rounds to the nearest whole number. */
     const float shifter = 12582912.0f;
     const float k = (x * 1.44269504f + shifter) - shifter;
-    const float r = (x - k * 0.693359375f) - k * -2.12194440e-4f;
+    float r = fmaf(k, -0.693359375f, x);
+    r = fmaf(k, 2.12194440e-4f, r);
 
     float p = 1.0f / 5040.0f;
-    p = p * r + 1.0f / 720.0f;
-    p = p * r + 1.0f / 120.0f;
-    p = p * r + 1.0f / 24.0f;
-    p = p * r + 1.0f / 6.0f;
-    p = p * r + 0.5f;
-    p = p * r * r + r + 1.0f;
+    p = fmaf(p, r, 1.0f / 720.0f);
+    p = fmaf(p, r, 1.0f / 120.0f);
+    p = fmaf(p, r, 1.0f / 24.0f);
+    p = fmaf(p, r, 1.0f / 6.0f);
+    p = fmaf(p, r, 0.5f);
+    p = fmaf(p * r, r, r);
+    p = p + 1.0f;
 
     /* k is -126 to 128: 2^k in two factors, so that 2^128 does not become infinity too early.
      */
@@ -46,16 +49,20 @@ float bnt_exp_sum_f32_ref(float *x, float max, size_t n)
     return bnt_sum16_ref(s);
 }
 
+void bnt_softmax64_ref(float *s, uint32_t begin, uint32_t end, float *max, float *sum)
+{
+    float partial[16] = {0};
+    *max = bnt_max_f32_ref(s + begin, end - begin);
+    for (uint32_t i = 0; i < BNT_CHUNK_POSITIONS; i++) {
+        s[i] = i >= begin && i < end ? bnt_expf(s[i] - *max) : 0.0f;
+        partial[i % 16] += s[i];
+    }
+    *sum = bnt_sum16_ref(partial);
+}
+
 void bnt_gate_silu_f32_ref(float *out, const float *gate, const float *up, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         out[i] = gate[i] / (1.0f + bnt_expf(-gate[i])) * up[i];
-    }
-}
-
-void bnt_gate_relu_f32_ref(float *out, const float *gate, const float *up, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (gate[i] > 0.0f ? gate[i] : 0.0f) * up[i];
     }
 }

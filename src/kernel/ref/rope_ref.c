@@ -1,11 +1,13 @@
 /* rope_ref.c - rotary position embedding of one head (Su et al., 2021), both pairings. */
+#include <math.h>
+
 #include "kernel/ref/ref.h"
 
 static void rotate(float *a, float *b, float cos, float sin)
 {
     const float x = *a, y = *b;
-    *a = x * cos - y * sin;
-    *b = x * sin + y * cos;
+    *a = fmaf(-y, sin, x * cos);
+    *b = fmaf(x, sin, y * cos);
 }
 
 void bnt_rope_adjacent_f32_ref(float *x, const float *cos, const float *sin, size_t n)

@@ -1,0 +1,50 @@
+/* source.h - what a new model file is made of: the tensors and the metadata of a readable
+ * model, as GGUF has them.
+ *
+ * A Hugging Face model is taken through its weights: only what the pass computes with, under
+ * GGUF's names, with the rows of q and k in the order that pairs neighbors. A GGUF file is
+ * taken tensor by tensor, whatever it holds. Nothing is decoded before it is asked for.
+ */
+#ifndef BNT_COMPRESS_SOURCE_H
+#define BNT_COMPRESS_SOURCE_H
+#include "format/gguf_write.h"
+#include "model/model.h"
+#include "token/spec.h"
+
+/* One tensor: where its rows come from and in which order. */
+typedef struct bnt_source_tensor {
+    char name[BNT_MAX_TENSOR_NAME + 1];
+    const bnt_type *type;
+    const uint8_t *data; /* borrowed until the source is closed */
+    uint32_t n_dims;
+    uint64_t dims[BNT_MAX_DIMS]; /* dims[0] contiguous */
+    /* The first rope_dims rows of each head go from halves to neighbors; head_dim 0: none. */
+    uint32_t head_dim, rope_dims;
+} bnt_source_tensor;
+
+typedef struct bnt_source {
+    bnt_archive *archive; /* owns all */
+    bnt_model *model;     /* of a folder; NULL for GGUF */
+    bnt_spec spec;
+    float *divisors; /* the one tensor that is computed */
+    bnt_source_tensor *tensors;
+    size_t n_tensors, capacity;
+} bnt_source;
+
+/* out is the file to be made: where it is the same as in, BANTAM_ERR_INVALID. On failure the
+ * source is closed. */
+bantam_status bnt_source_open(bnt_source *s, const char *in, const char *out,
+                              bantam_error *err);
+void bnt_source_close(bnt_source *s);
+
+/* All metadata. type is that of most tensors to be written; NULL: as the source has them. */
+bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
+                                   bnt_gguf_writer *w, bantam_error *err);
+
+uint64_t bnt_source_rows(const bnt_source_tensor *t);
+/* The row of the source that becomes row r of the file. */
+uint64_t bnt_source_row(const bnt_source_tensor *t, uint64_t r);
+/* Row r of the file, dims[0] floats. */
+void bnt_source_decode(const bnt_source_tensor *t, uint64_t r, float *out);
+
+#endif

@@ -1,0 +1,14 @@
+/* arm.h - the instruction sets of 64-bit Arm that have kernels of their own.
+ *
+ * Each function puts the versions of its set into the table, which holds those of lesser sets
+ * already. What they put there may run only where base/cpu.h has found the set.
+ */
+#ifndef BNT_KERNEL_ARM_ARM_H
+#define BNT_KERNEL_ARM_ARM_H
+#include "kernel/kernel.h"
+
+void bnt_kernels_neon(bnt_kernels *k);    /* the baseline of the architecture */
+void bnt_kernels_dotprod(bnt_kernels *k); /* and SDOT, UDOT */
+void bnt_kernels_i8mm(bnt_kernels *k);    /* and SMMLA, USDOT */
+
+#endif

@@ -1,0 +1,9 @@
+/* kernels_dotprod.c - the versions that the dot product extension brings. Nothing here but
+ * assignments: this runs before any of them does.
+ */
+#include "kernel/arm/arm.h"
+
+void bnt_kernels_dotprod(bnt_kernels *k)
+{
+    k->name = "dotprod";
+}

@@ -1,0 +1,9 @@
+/* kernels_i8mm.c - the versions that the matrix extension brings. Nothing here but assignments:
+ * this runs before any of them does.
+ */
+#include "kernel/arm/arm.h"
+
+void bnt_kernels_i8mm(bnt_kernels *k)
+{
+    k->name = "i8mm";
+}

@@ -1,0 +1,11 @@
+/* attend_avx2.c - attention over chunks of the cache in AVX2. */
+#include "kernel/x86/x86.h"
+
+#include "kernel/x86/simd_avx2.h"
+
+#include "kernel/body/attend.h"
+
+void bnt_attend_avx2(bnt_kernels *k)
+{
+    put_attend(k);
+}

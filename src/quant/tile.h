@@ -1,0 +1,135 @@
+/* tile.h - matrices interleaved by 16 rows: the form that integer kernels read in place.
+ *
+ * A matrix (rows, columns) is cut into groups of 16 rows, the last one padded with zero rows.
+ * Columns, a multiple of 32, are cut into blocks of 256; the last block of a row may be short,
+ * any multiple of 32 (576, 960 and 6816 columns end so). A block is cut into spans of 32
+ * columns. One group of rows is contiguous:
+ *
+ *     head | tile of block 0 | tile of block 1 | ...
+ *
+ * The head holds what there is once per block and row: for each block the head section of its
+ * type. A tile of n spans (8, fewer in a short block) is scales, then codes, then high bits.
+ * Each section of a tile, and the head as a whole, begins at a multiple of 64 bytes and is
+ * padded with zeros to one.
+ *
+ *   codes, 4 bits: per span four lines of 64 bytes; byte 4 r + i of line j holds, for row r,
+ *     column 4 j + i of the span in its low half and column 16 + 4 j + i in its high half
+ *   codes, 8 bits: per span eight lines of 64 bytes; byte 4 r + i of line j is row r, column
+ *     4 j + i of the span
+ *
+ *   type        head, per block            scales, per span              codes    high bits
+ *   B4          fp16 d[16]                 int8 s[16], |s| <= 15         4 bits   -
+ *   B8          fp16 d[16]                 -                             8 bits   -
+ *   Q4_0_R16    -                          fp16 s[16]                    4 bits   -
+ *   Q8_0_R16    -                          fp16 s[16]                    8 bits   -
+ *   Q4_K_R16    fp16 d[16], fp16 dmin[16]  uint8 s[16]; mins, see below  4 bits   -
+ *   Q5_K_R16    fp16 d[16], fp16 dmin[16]  uint8 s[16]; mins, see below  4 bits   1 bit
+ *   Q6_K_R16    fp16 d[16]                 int8 s[2][16]                 4 bits   2 bits
+ *
+ *   mins: a second section of scales: for each two spans uint8 m[16][2], row by row the min of
+ *     the first and of the second (whole blocks only, so spans come in pairs)
+ *   high bits of Q5_K: per span one line; of byte 4 r + i, bit j is bit 4 of the code at column
+ *     4 j + i and bit 4 + j that of column 16 + 4 j + i
+ *   high bits of Q6_K: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4 and
+ *     5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line)
+ *   s[2][16] of Q6_K: of columns 0..15 of the span, then of columns 16..31
+ *
+ * The value of a weight, c being its code as stored:
+ *
+ *   B4  d s (c - 8)      B8  d c, c signed       Q4_0  s (c - 8)     Q8_0  s c, c signed
+ *   Q4_K, Q5_K  d s c - dmin m                   Q6_K  d s (c - 32)
+ *
+ * B4 and B8 are this project's own file types. s (c - 8) fits int8, so a block of B4 is summed
+ * in whole numbers. The R16 types hold the same numbers as the GGUF types they are named after;
+ * they live in memory and in cache files, never in a file given to others.
+ */
+#ifndef BNT_QUANT_TILE_H
+#define BNT_QUANT_TILE_H
+#include "quant/type.h"
+
+enum {
+    BNT_TILE_ROWS = 16,   /* rows of a group */
+    BNT_TILE_BLOCK = 256, /* columns of a block */
+    BNT_TILE_SPAN = 32,   /* columns of a span */
+    BNT_TILE_SPANS = 8,   /* spans of a whole block */
+    BNT_TILE_LINE = 64    /* bytes of a line, and the alignment of sections */
+};
+
+typedef struct bnt_tile {
+    uint32_t head_bytes;  /* per block: 0, 32 or 64 */
+    uint32_t scale_bytes; /* per span, without mins: 0, 16 or 32 */
+    uint32_t min_bytes;   /* per span: 0 or 16 */
+    uint32_t code_bytes;  /* per span: 256 or 512 */
+    uint32_t high_bytes;  /* per span: 0, 64 or 128 */
+    bnt_type_id source;   /* the GGUF type it is made of; its own number for B4 and B8 */
+} bnt_tile;
+
+/* Whether a type is one that no file given to others holds. */
+static inline bool bnt_tile_is_private(const bnt_type *type)
+{
+    return type->tile && type->tile->source != type->id;
+}
+
+static inline size_t bnt_tile_padded(size_t bytes)
+{
+    return (bytes + BNT_TILE_LINE - 1) & ~(size_t)(BNT_TILE_LINE - 1);
+}
+
+/* Blocks of a row, and bytes of a group's head. */
+static inline size_t bnt_tile_blocks(size_t columns)
+{
+    return (columns + BNT_TILE_BLOCK - 1) / BNT_TILE_BLOCK;
+}
+static inline size_t bnt_tile_head_bytes(const bnt_tile *t, size_t columns)
+{
+    return bnt_tile_padded(bnt_tile_blocks(columns) * t->head_bytes);
+}
+
+/* Where the sections of a tile of n_spans spans lie, from its first byte. */
+static inline size_t bnt_tile_mins_at(const bnt_tile *t, size_t n_spans)
+{
+    return bnt_tile_padded(n_spans * t->scale_bytes);
+}
+static inline size_t bnt_tile_codes_at(const bnt_tile *t, size_t n_spans)
+{
+    return bnt_tile_mins_at(t, n_spans) + bnt_tile_padded(n_spans * t->min_bytes);
+}
+static inline size_t bnt_tile_high_at(const bnt_tile *t, size_t n_spans)
+{
+    return bnt_tile_codes_at(t, n_spans) + n_spans * t->code_bytes;
+}
+static inline size_t bnt_tile_bytes(const bnt_tile *t, size_t n_spans)
+{
+    return bnt_tile_high_at(t, n_spans) + n_spans * t->high_bytes;
+}
+
+/* Bytes of one group of 16 rows. columns is a multiple of 32 and has passed bnt_type_bytes().
+ */
+static inline size_t bnt_tile_group_bytes(const bnt_tile *t, size_t columns)
+{
+    const size_t whole = columns / BNT_TILE_BLOCK, rest = columns % BNT_TILE_BLOCK;
+    return bnt_tile_head_bytes(t, columns) + whole * bnt_tile_bytes(t, BNT_TILE_SPANS) +
+           (rest ? bnt_tile_bytes(t, rest / BNT_TILE_SPAN) : 0);
+}
+
+/* The interleaved form of a type of a file (B4 and B8 are their own), or NULL where there is
+ * none: its rows are decoded. */
+const bnt_type *bnt_tile_type_of(const bnt_type *source);
+
+/* Interleaves one group: n_rows (1 to 16) rows of the source type, row_bytes apart, become
+ * bnt_tile_group_bytes() bytes at out (64-aligned). No value changes. type is an R16 type. */
+void bnt_tile_interleave(const bnt_type *type, const uint8_t *rows, size_t row_bytes,
+                         uint32_t n_rows, size_t columns, uint8_t *out);
+
+/* Quantizes one group to B4 or B8: rows (n_rows, columns) of finite floats. For B4 the signed
+ * span scales and the block's d are searched to lower the squared error, each error weighted by
+ * weights (columns) where not NULL. */
+void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, size_t columns,
+                     const float *weights, uint8_t *out);
+
+/* One row (0 to 15) of a group as floats: the value formulas above, d s rounded to float first
+ * where both occur. */
+void bnt_tile_decode_row(const bnt_type *type, const uint8_t *group, uint32_t row,
+                         size_t columns, float *out);
+
+#endif

@@ -1,0 +1,123 @@
+/* cmd_quantize.c - `bantam quantize`: a model's matrices in fewer bits.
+ *
+ * The report is gathered while the file is made. Nothing here ends the process before that is
+ * done or undone.
+ */
+#include "cli_commands.h"
+#include "cli_engine.h"
+#include "cli_out.h"
+#include "cli_signal.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct quantizing {
+    json_t *tensors; /* NULL where no report is asked for */
+    bool no_memory;  /* for the report */
+    uint64_t n_tensors, n_values, bytes;
+    double squared_error, squared_values;
+} quantizing;
+
+static bool on_progress(void *user, uint64_t done, uint64_t total)
+{
+    const quantizing *q = user;
+
+    cli_progress("quantize", done, total);
+    return !cli_signal_caught() && !q->no_memory;
+}
+
+static double share(double error, double values)
+{
+    return values > 0.0 ? error / values : 0.0;
+}
+
+static void on_tensor(void *user, const bantam_quantized *t)
+{
+    quantizing *q = user;
+    const double nmse = share(t->squared_error, t->squared_values);
+
+    q->n_tensors++;
+    q->n_values += t->n_values;
+    q->bytes += t->bytes;
+    q->squared_error += t->squared_error;
+    q->squared_values += t->squared_values;
+    if (t->wanted) {
+        cli_note("%.*s stays %s: its rows are no whole number of %s blocks", (int)t->name.size,
+                 t->name.data, t->type, t->wanted);
+    }
+    cli_verbose("%.*s: %s to %s, %.3f MB, nmse %.5f", (int)t->name.size, t->name.data, t->from,
+                t->type, (double)t->bytes / 1e6, nmse);
+    if (!q->tensors) return;
+    json_t *one = json_pack("{s:o?,s:s,s:s,s:I,s:I,s:f}", "name",
+                            json_stringn(t->name.data, t->name.size), "from", t->from, "type",
+                            t->type, "values", (json_int_t)t->n_values, "bytes",
+                            (json_int_t)t->bytes, "nmse", nmse);
+    if (!one || json_array_append_new(q->tensors, one)) q->no_memory = true;
+}
+
+static double bits_per_weight(const quantizing *q)
+{
+    return share(8.0 * (double)q->bytes, (double)q->n_values);
+}
+
+static void put_report(quantizing *q, const char *path, double bytes)
+{
+    json_t *totals =
+        json_pack("{s:I,s:I,s:I,s:f,s:f}", "tensors", (json_int_t)q->n_tensors, "values",
+                  (json_int_t)q->n_values, "bytes", (json_int_t)q->bytes, "bits_per_weight",
+                  bits_per_weight(q), "nmse", share(q->squared_error, q->squared_values));
+
+    cli_put_json(json_pack("{s:o,s:I,s:o,s:o}", "path",
+                           cli_json_text((bantam_text){path, strlen(path)}), "bytes",
+                           (json_int_t)bytes, "totals", totals, "tensors", q->tensors));
+    q->tensors = NULL;
+}
+
+/* The library's call, with signals looked at. */
+static int make(const cli_args *args, const char *in, quantizing *q)
+{
+    bantam_error err = {0};
+    const bantam_quantize_options o = {
+        .struct_size = sizeof o,
+        .type = args->quantized,
+        .embedding = args->embedding,
+        .output = args->head,
+        .threads = args->threads,
+        .progress = on_progress,
+        .report = on_tensor,
+        .user = q,
+    };
+
+    cli_signal_watched(true);
+    const bantam_status failed = bantam_quantize(in, args->words[1], &o, &err);
+    cli_signal_watched(false);
+    cli_progress("", 0, 0);
+    if (!failed) return CLI_OK;
+    if (q->no_memory) return cli_fail_with(BANTAM_ERR_NOMEM, "out of memory for the report");
+    const int status = cli_fail(&err);
+    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+}
+
+int cli_quantize(const cli_args *args)
+{
+    char in[PATH_MAX];
+    const char *out = args->words[1];
+    quantizing q = {0};
+    struct stat st;
+    int status = cli_locate(args->words[0], in);
+
+    if (status) return status;
+    if (args->json) {
+        q.tensors = json_array();
+        if (!q.tensors) return cli_fail_with(BANTAM_ERR_NOMEM, "out of memory");
+    }
+    status = make(args, in, &q);
+    if (!status) {
+        const double bytes = stat(out, &st) == 0 ? (double)st.st_size : 0.0;
+        if (args->json) put_report(&q, out, bytes);
+        cli_verbose("wrote %s, %.1f MB, %.2f bits per weight, nmse %.5f", out, bytes / 1e6,
+                    bits_per_weight(&q), share(q.squared_error, q.squared_values));
+    }
+    json_decref(q.tensors);
+    return status;
+}

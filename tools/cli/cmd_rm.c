@@ -1,0 +1,61 @@
+/* cmd_rm.c - `bantam rm --cache`: takes packed weights away again. */
+#include "cli_commands.h"
+#include "cli_engine.h"
+#include "cli_out.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct removal {
+    json_t *files; /* NULL unless --json */
+    uint64_t bytes;
+    size_t n;
+    bool quiet;
+} removal;
+
+static void on_removed(void *user, bantam_text path, uint64_t bytes)
+{
+    removal *r = user;
+
+    r->n++;
+    r->bytes += bytes;
+    if (r->files) {
+        json_array_append_new(r->files, json_pack("{s:o,s:I}", "path", cli_json_text(path),
+                                                  "bytes", (json_int_t)bytes));
+    } else if (!r->quiet) {
+        cli_printf("%9.1f MB  ", (double)bytes / 1e6);
+        cli_put_text(path);
+        cli_put("\n", 1);
+    }
+}
+
+/* A model may be gone and its cache file still there: then the word is its path. */
+static const char *path_of(const char *word, char path[PATH_MAX])
+{
+    return bantam_locate(word, path, PATH_MAX, NULL) == BANTAM_OK ? path : word;
+}
+
+int cli_rm(const cli_args *args)
+{
+    char path[PATH_MAX];
+    const char *model = args->words[0];
+    removal r = {.files = args->json ? json_array() : NULL, .quiet = args->quiet};
+    bantam_error err = {0};
+
+    if (!args->cache) {
+        json_decref(r.files);
+        return cli_usage("models are not removed; --cache removes their cache files");
+    }
+    if (bantam_cache_remove(model ? path_of(model, path) : NULL, on_removed, &r, &err)) {
+        json_decref(r.files);
+        return cli_fail(&err);
+    }
+    if (r.files) {
+        cli_put_json(json_pack("{s:I,s:o}", "bytes", (json_int_t)r.bytes, "files", r.files));
+    } else if (r.n == 0) {
+        cli_note("there is no cache file to remove");
+    } else if (r.n > 1 && !args->quiet) {
+        cli_printf("%9.1f MB  in %zu files\n", (double)r.bytes / 1e6, r.n);
+    }
+    return CLI_OK;
+}
