@@ -245,6 +245,8 @@ typedef struct bantam_model_info {
     bantam_text rope;        /* "normal", "llama3", "yarn", "int8 table", ... */
     bantam_text activation;  /* "silu", "relu" */
     uint32_t window_tokens;  /* of windowed layers; 0 where there are none */
+    uint64_t token_bytes;    /* of the weights, read for one token: all but an embedding that is
+                                not the head too, of which one row is */
 } bantam_model_info;
 
 /* Opens a model: a `.gguf` file or a Hugging Face folder. Weights are mapped, from the model's
@@ -305,8 +307,9 @@ typedef struct bantam_session_options {
     size_t struct_size;
     uint32_t context_tokens; /* 0: the smaller of 4096 and what the model was made for. Any
                                 other number is taken as it is, up to 2^20 */
-    uint32_t batch_tokens;   /* prompt positions computed together; 0: 256. Changes no bit */
-    uint32_t n_threads;      /* 0: one per available core. Changes no bit */
+    uint32_t batch_tokens;   /* prompt positions computed together; 0: 128 to 512, by the memory it
+                                takes. Changes no bit */
+    uint32_t n_threads;      /* 0: one per available core, small ones left out. Changes no bit */
     bantam_kv kv;
     uint64_t memory_bytes; /* refuse to open beyond this much, weights included; 0: no limit */
 } bantam_session_options;
@@ -527,8 +530,8 @@ BANTAM_API bantam_status bantam_convert(const char *in, const char *out,
 typedef struct bantam_quantized {
     bantam_text name;
     const char *from, *type; /* before and after, "F32", "B4" */
-    const char *wanted;      /* the type it could not get: its rows are no whole number of blocks
-                                and became F16; NULL else */
+    const char *wanted; /* the type it could not get: its rows are no whole number of blocks
+                           and became F16; NULL else */
     uint64_t n_values, bytes;
     double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
 } bantam_quantized;
@@ -539,8 +542,8 @@ typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
 typedef struct bantam_quantize_options {
     size_t struct_size;
     const char *type; /* of the layers' matrices: "B4", "B8", "Q8_0", "Q4_0"; NULL: B4 */
-    /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves as
-     * its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
+    /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves
+     * as its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
     const char *embedding, *output;
     uint32_t threads; /* 0: one per core; changes no bit of the result */
     bantam_progress_fn progress;
@@ -566,6 +569,23 @@ typedef struct bantam_device_info {
 } bantam_device_info;
 
 BANTAM_API void bantam_device_describe(bantam_device_info *out);
+
+/* What n_threads of this machine do at most: the limits that the speed of a model is held
+ * against. */
+typedef struct bantam_device_speed {
+    uint32_t n_threads;
+    double read_gb_s;   /* reading memory that no cache holds, as a stream: the median of some
+                           passes; 0 where there is too little memory to try */
+    double int8_gops;   /* 10^9 operations a second of 8-bit dot products in registers, a
+                           multiply-add being two: the best of some passes */
+    double fp32_gflops; /* of multiply-adds in single precision, likewise */
+} bantam_device_speed;
+
+/* Measures it, with all n_threads at work (0: one per core worth using) and the instructions up
+ * to cpu (as in bantam_model_options; NULL: the best). Takes about a second and 256 MiB for that
+ * time. */
+BANTAM_API bantam_status bantam_device_measure(const char *cpu, uint32_t n_threads,
+                                               bantam_device_speed *out, bantam_error *err);
 
 #ifdef __cplusplus
 }

@@ -156,6 +156,26 @@ static bantam_text text_of(const char *s)
     return t;
 }
 
+static uint64_t matrix_bytes(const bnt_matrix *m)
+{
+    return (uint64_t)m->row_bytes * bnt_matrix_strips(m->type, m->rows);
+}
+
+/* Norms, a row of the embedding, and every matrix that is multiplied with. */
+static uint64_t token_bytes(const bnt_model *w)
+{
+    uint64_t n = matrix_bytes(&w->head) + w->embed.row_bytes;
+    n += (2 * (uint64_t)w->config.n_layers + 1) * w->config.n_embd * sizeof(float);
+    for (uint32_t i = 0; i < w->config.n_layers; i++) {
+        const bnt_layer *const l = &w->layers[i];
+        const bnt_matrix *const all[] = {&l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down};
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+            n += matrix_bytes(all[k]);
+        }
+    }
+    return n;
+}
+
 void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
 {
     const bnt_model *const w = model->weights;
@@ -181,6 +201,7 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
         .rope = text_of(bnt_config_rope_name(c)),
         .activation = text_of(c->act == BNT_ACT_RELU ? "relu" : "silu"),
         .window_tokens = c->window_tokens,
+        .token_bytes = token_bytes(w),
     };
 }
 

@@ -4,7 +4,7 @@
  * up to the root, because every one of them limits those beneath it.
  */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* sched_getaffinity, CPU_COUNT */
+#define _GNU_SOURCE /* sched_getaffinity, CPU_ISSET */
 #endif
 #include "base/cpu.h"
 
@@ -219,21 +219,119 @@ static limits group_limits(void)
 
 /* ---- cores and memory ---- */
 
-uint32_t bnt_cpu_cores(void)
+static void add_core(bnt_cpu_set *set, size_t core)
 {
-    uint64_t n = 0;
+    set->bits[core / 64] |= UINT64_C(1) << core % 64;
+}
+
+static bool has_core(const bnt_cpu_set *set, size_t core)
+{
+    return (set->bits[core / 64] >> core % 64 & 1) != 0;
+}
+
+/* Cores this process may run on; where that cannot be asked for, those that are on. */
+static void allowed_cores(bnt_cpu_set *out)
+{
+    memset(out, 0, sizeof *out);
 #if defined(__linux__)
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0) n = (uint64_t)CPU_COUNT(&set);
-#endif
-    if (!n) { /* not Linux, or more cores than the set has bits */
-        const long online = sysconf(_SC_NPROCESSORS_ONLN);
-        n = online > 0 ? (uint64_t)online : 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (size_t i = 0; i < BNT_CPU_MAX_CORES && i < CPU_SETSIZE; i++) {
+            if (CPU_ISSET(i, &set)) add_core(out, i);
+        }
+        return;
     }
+#endif
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES && (i == 0 || (long)i < online); i++) {
+        add_core(out, i);
+    }
+}
+
+void bnt_cpu_keep_to(const bnt_cpu_set *set)
+{
+#if defined(__linux__)
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES && i < CPU_SETSIZE; i++) {
+        if (has_core(set, i)) CPU_SET(i, &cores);
+    }
+    (void)sched_setaffinity(0, sizeof cores, &cores);
+#else
+    (void)set;
+#endif
+}
+
+/* Reads one number for each allowed core; false where one of them has none. */
+static bool read_speeds(const char *folder, const char *file, const bnt_cpu_set *allowed,
+                        uint64_t speeds[BNT_CPU_MAX_CORES])
+{
+    char path[PATH + 64], text[TEXT];
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES; i++) {
+        if (!has_core(allowed, i)) continue;
+        const int n = snprintf(path, sizeof path, "%s/cpu%zu/%s", folder, i, file);
+        if (n < 0 || (size_t)n >= sizeof path || !read_text(path, text) ||
+            !parse_number(text, &speeds[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Capacity is what the system itself plans with; the highest clock is next best, and all there
+ * is on many machines. */
+void bnt_cpu_layout_from(bnt_cpu_layout *out, const char *folder, const bnt_cpu_set *allowed)
+{
+    uint64_t speeds[BNT_CPU_MAX_CORES] = {0}, most = 0;
+    memset(out, 0, sizeof *out);
+    if (!read_speeds(folder, "cpu_capacity", allowed, speeds) &&
+        !read_speeds(folder, "cpufreq/cpuinfo_max_freq", allowed, speeds)) {
+        memset(speeds, 0, sizeof speeds);
+    }
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES; i++) {
+        if (speeds[i] > most) most = speeds[i];
+    }
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES; i++) {
+        if (!has_core(allowed, i)) continue;
+        out->n_cores++;
+        if ((double)speeds[i] < 0.7 * (double)most) continue;
+        out->n_big++;
+        add_core(&out->big, i);
+    }
+}
+
+void bnt_cpu_layout_read(bnt_cpu_layout *out)
+{
+    bnt_cpu_set allowed;
+    allowed_cores(&allowed);
+    bnt_cpu_layout_from(out, "/sys/devices/system/cpu", &allowed);
+}
+
+/* n cores, or fewer where control groups allow less time. */
+static uint32_t within_limits(uint32_t n)
+{
     const limits l = group_limits();
-    if (l.cores < n) n = l.cores;
-    return n ? (uint32_t)n : 1;
+    if (l.cores < n) n = (uint32_t)l.cores;
+    return n ? n : 1;
+}
+
+uint32_t bnt_cpu_cores(void)
+{
+    bnt_cpu_set allowed;
+    uint32_t n = 0;
+    allowed_cores(&allowed);
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES; i++) {
+        n += has_core(&allowed, i);
+    }
+    return within_limits(n);
+}
+
+uint32_t bnt_cpu_threads(void)
+{
+    bnt_cpu_layout layout;
+    bnt_cpu_layout_read(&layout);
+    return within_limits(layout.n_big);
 }
 
 /* Addresses left under RLIMIT_AS; UINT64_MAX without a limit. */

@@ -20,6 +20,30 @@ unsigned bnt_cpu_flags(void);
 /* Cores this process may run on, at least 1. */
 uint32_t bnt_cpu_cores(void);
 
+/* Which cores are worth computing on. Phones have small cores beside big ones; a job that waits
+ * for a small one is slower than without it. */
+enum { BNT_CPU_MAX_CORES = 1024 };
+typedef struct bnt_cpu_set {
+    uint64_t bits[BNT_CPU_MAX_CORES / 64]; /* core i is bit i % 64 of word i / 64 */
+} bnt_cpu_set;
+typedef struct bnt_cpu_layout {
+    bnt_cpu_set big;  /* allowed cores with 70 % or more of what the fastest of them has */
+    uint32_t n_cores; /* allowed ones */
+    uint32_t n_big;   /* n_cores where all are alike or the system does not tell */
+} bnt_cpu_layout;
+
+/* Of the cores this process may run on. */
+void bnt_cpu_layout_read(bnt_cpu_layout *out);
+/* The same from a folder like /sys/devices/system/cpu, of the cores in allowed. */
+void bnt_cpu_layout_from(bnt_cpu_layout *out, const char *folder, const bnt_cpu_set *allowed);
+
+/* How many threads to compute with: the big cores, as far as the control group's share of time
+ * goes; at least 1. */
+uint32_t bnt_cpu_threads(void);
+
+/* Keeps the calling thread to the cores of a set. That the system refuses is no failure. */
+void bnt_cpu_keep_to(const bnt_cpu_set *set);
+
 /* Memory of the machine, and how much this process could still take as far as MemAvailable, its
  * control group and its limits tell. Zero where unknown. */
 void bnt_cpu_memory(uint64_t *total, uint64_t *available);

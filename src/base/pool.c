@@ -17,24 +17,42 @@
  * Waiting is short spinning, then sleep under the mutex. Neither side misses the other: a
  * sleeper announces itself before it looks at the gate again, the other side changes the gate
  * before it looks for sleepers, both in the one order of sequentially consistent operations.
+ *
+ * Other programs want cores too. A worker that loses its core inside a task makes everybody
+ * wait for milliseconds, where a job takes microseconds; so does one that has been put on the
+ * caller's core and spins there. A job can do without any worker, so workers give way between
+ * jobs: they offer their core every millisecond, and stay away for a while once they find that
+ * they shared it. With all cores taken a pool of many threads then does what one thread does.
  */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* sched_getcpu */
+#endif
 #include "base/pool.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     MAX_THREADS = 1024,
     /* Jobs of one forward pass follow each other within this time; going to sleep and waking
      * costs about as much. A thread that waits longer gives its core back. */
     SPIN_NS = 50000,
+    /* A worker's turn between two looks whether it has had its core to itself; the time lost in
+     * it that says no; how long it then stays away, twice as long each time. */
+    TURN_NS = 1000000,
+    LOST_NS = 400000,
+    LEAST_REST_MS = 2,
+    MOST_REST_MS = 16,
     PAUSES = 64, /* between two looks at the clock, about 2 us */
     STACK_BYTES = 1 << 20,
     LINE = 64
@@ -47,7 +65,10 @@ enum {
 typedef struct worker {
     bnt_pool *pool;
     pthread_t thread;
-    uint32_t index; /* 1 to n_threads - 1; the caller is 0 */
+    uint32_t index;   /* 1 to n_threads - 1; the caller is 0 */
+    uint64_t turn_ns; /* when its turn began, */
+    uint64_t core_ns; /* and how long it had had a core by then */
+    uint32_t rest_ms; /* its last rest, less what good turns have taken off */
 } worker;
 
 struct bnt_pool {
@@ -58,8 +79,10 @@ struct bnt_pool {
     size_t n_tasks, chunk;
 
     uint32_t n_threads, n_started;
+    bool pinned;     /* workers keep to the big cores */
+    bnt_cpu_set big; /* where they do */
     pthread_mutex_t lock;
-    pthread_cond_t work, done;
+    pthread_cond_t work, done, closed;
     worker *workers; /* owns, (n_threads - 1) */
 
     /* Apart from the rest: these lines travel between cores. */
@@ -67,6 +90,7 @@ struct bnt_pool {
     atomic_uint sleepers;     /* workers that wait for `work` */
     atomic_bool caller_waits; /* the caller waits for `done` */
     atomic_bool closing;
+    atomic_int caller_core; /* where the caller opened the gate; a hint, and relaxed */
     _Alignas(LINE) atomic_size_t next; /* first task not taken */
 };
 
@@ -105,8 +129,33 @@ static bool is_called(bnt_pool *pool, uint64_t seen)
     return atomic_load(&pool->closing) || ((gate & OPEN) && gate / SERIAL != seen);
 }
 
-static void wait_for_work(bnt_pool *pool, uint64_t seen)
+/* How long this thread has had a core so far. */
+static uint64_t core_time_ns(void)
 {
+    struct timespec t;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)) return 0;
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* The core this thread is on at the moment; -1 where the system does not tell. */
+static int current_core(void)
+{
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+static void begin_turn(worker *w)
+{
+    w->turn_ns = bnt_clock_ns();
+    w->core_ns = core_time_ns();
+}
+
+static void wait_for_work(worker *w, uint64_t seen)
+{
+    bnt_pool *const pool = w->pool;
     const uint64_t start = bnt_clock_ns();
     do {
         for (int i = 0; i < PAUSES; i++) {
@@ -122,6 +171,43 @@ static void wait_for_work(bnt_pool *pool, uint64_t seen)
     }
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
+    begin_turn(w);
+}
+
+/* Sleeps through all jobs for a while. It is no sleeper in the caller's sense: it does not want
+ * to be woken. */
+static void stay_away(worker *w)
+{
+    bnt_pool *const pool = w->pool;
+    struct timespec until;
+    w->rest_ms = w->rest_ms < LEAST_REST_MS ? LEAST_REST_MS : 2 * w->rest_ms;
+    if (w->rest_ms > MOST_REST_MS) w->rest_ms = MOST_REST_MS;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)w->rest_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+
+    pthread_mutex_lock(&pool->lock);
+    while (!atomic_load(&pool->closing)) {
+        if (pthread_cond_timedwait(&pool->closed, &pool->lock, &until)) break;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    begin_turn(w);
+}
+
+/* Between jobs, when nobody waits for this thread: others that want its core have it now
+ * instead of inside a task. */
+static void end_turn(worker *w)
+{
+    if (bnt_clock_ns() - w->turn_ns < TURN_NS) return;
+    sched_yield();
+    const uint64_t passed = bnt_clock_ns() - w->turn_ns;
+    if (passed >= core_time_ns() - w->core_ns + LOST_NS) {
+        stay_away(w);
+        return;
+    }
+    if (w->rest_ms) w->rest_ms--;
+    begin_turn(w);
 }
 
 /* Enters the job that runs; false where it is over already. */
@@ -148,14 +234,27 @@ static void leave(bnt_pool *pool)
 
 static void *work(void *argument)
 {
-    const worker *const self = argument;
+    worker *const self = argument;
     bnt_pool *const pool = self->pool;
     uint64_t seen = 0;
+    bool rested = false;
 
-    while (wait_for_work(pool, seen), !atomic_load(&pool->closing)) {
+    if (pool->pinned) bnt_cpu_keep_to(&pool->big);
+    begin_turn(self);
+    while (wait_for_work(self, seen), !atomic_load(&pool->closing)) {
+        const int core = current_core();
+        const bool shared =
+            core >= 0 && core == atomic_load_explicit(&pool->caller_core, memory_order_relaxed);
+        if (shared && !rested) { /* the caller had better have it; but not for ever */
+            stay_away(self);
+            rested = true;
+            continue;
+        }
+        rested = false;
         if (!enter(pool, &seen)) continue;
         run_tasks(pool, self->index);
         leave(pool);
+        end_turn(self);
     }
     return NULL;
 }
@@ -178,6 +277,7 @@ static void wait_until_all_left(bnt_pool *pool)
     } while (bnt_clock_ns() - start < SPIN_NS);
 
     /* Somebody inside has a long task or has lost its core: let it have this one. */
+    sched_yield();
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->caller_waits, true);
     while (!all_left(pool)) {
@@ -211,6 +311,7 @@ void bnt_pool_run_with(bnt_pool *pool, bnt_begin_fn begin, bnt_task_fn fn, void 
     pool->chunk = n_tasks / pool->n_threads / 64 + 1;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
 
+    atomic_store_explicit(&pool->caller_core, current_core(), memory_order_relaxed);
     atomic_fetch_add(&pool->gate, SERIAL + OPEN);
     if (atomic_load(&pool->sleepers)) {
         pthread_mutex_lock(&pool->lock);
@@ -233,6 +334,16 @@ static void signals_for_workers(sigset_t *set)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         sigdelset(set, own[i]);
     }
+}
+
+/* Where cores differ, workers keep to the big ones that the process may use, as long as each
+ * finds one; which of them is left to the system. The caller's thread is the program's own. */
+static void choose_cores(bnt_pool *pool)
+{
+    bnt_cpu_layout layout;
+    bnt_cpu_layout_read(&layout);
+    pool->big = layout.big;
+    pool->pinned = layout.n_big < layout.n_cores && pool->n_threads <= layout.n_big;
 }
 
 /* New threads inherit the mask of the thread that starts them. */
@@ -258,6 +369,19 @@ static int start_workers(bnt_pool *pool)
     return reason;
 }
 
+/* Cannot fail on Linux: nothing but their own memory is needed. */
+static void init_waiting(bnt_pool *pool)
+{
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->closed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 bantam_status bnt_pool_open(bnt_pool **out, uint32_t n_threads, bantam_error *err)
 {
     *out = NULL;
@@ -276,9 +400,8 @@ bantam_status bnt_pool_open(bnt_pool **out, uint32_t n_threads, bantam_error *er
     }
     pool->workers = workers;
     pool->n_threads = n_threads;
-    pthread_mutex_init(&pool->lock, NULL); /* cannot fail on Linux: no attributes, no memory */
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
+    init_waiting(pool);
+    if (n_threads > 1) choose_cores(pool);
 
     const int reason = n_threads > 1 ? start_workers(pool) : 0;
     if (reason) {
@@ -298,10 +421,12 @@ void bnt_pool_close(bnt_pool *pool)
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->closing, true);
     pthread_cond_broadcast(&pool->work);
+    pthread_cond_broadcast(&pool->closed);
     pthread_mutex_unlock(&pool->lock);
     for (uint32_t i = 0; i < pool->n_started; i++) {
         pthread_join(pool->workers[i].thread, NULL);
     }
+    pthread_cond_destroy(&pool->closed);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);

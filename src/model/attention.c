@@ -44,7 +44,8 @@ typedef struct rows {
     float *part;          /* (n, head_dim) of a chunk */
     float *segment;       /* (n, head_dim) of a segment */
     float *all;           /* (n, head_dim) */
-    softmax *of_chunk, *of_segment, *of_all; /* (n) */
+    softmax *of_chunk, *of_segment, *of_all; /* (n); empty where sum is 0 */
+    float *factors;                          /* (2 n) */
 } rows;
 
 typedef struct attending {
@@ -71,7 +72,7 @@ size_t bnt_attention_work(const bnt_config *c)
 {
     const size_t n = (size_t)tokens_of_task(c) * (c->n_heads / c->n_kv_heads);
     return bnt_kv_padded(c->head_dim) + 4 * n * c->head_dim + 2 * CHUNK * (size_t)c->head_dim +
-           n * CHUNK + 6 * n;
+           n * CHUNK + 8 * n;
 }
 
 size_t bnt_attention_parts(const bnt_config *c, uint32_t n_positions)
@@ -94,6 +95,7 @@ static rows rows_in(const attending *a, float *work, uint32_t n)
     r.of_chunk = (softmax *)(void *)(r.all + n * dim);
     r.of_segment = r.of_chunk + n;
     r.of_all = r.of_segment + n;
+    r.factors = (float *)(r.of_all + n);
     return r;
 }
 
@@ -190,25 +192,24 @@ static uint32_t first_seen(const attending *a, uint32_t pos)
     return a->window && pos >= a->window ? pos - a->window + 1 : 0;
 }
 
-/* exp(x - max); of 0 it is 1 to the bit. */
-static float exp_below(const bnt_kernels *kernels, float x, float max)
+/* n rows take on the next part of what they see: totals[i] and w (n, dim) go on by next[i] and
+ * part (n, dim). factors is room for 2 n. Rows whose next part is empty stay as they are. */
+static void take_on(const bnt_kernels *kernels, softmax *totals, float *w, const softmax *next,
+                    const float *part, uint32_t n, size_t dim, float *factors)
 {
-    if (x == max) return 1.0f;
-    kernels->exp_sum_f32(&x, max, 1);
-    return x;
-}
-
-/* Takes on (max, sum, part): *total and w (n) go on. */
-static void take_on(const bnt_kernels *kernels, softmax *total, float *w, softmax next,
-                    const float *part, size_t n)
-{
-    const float both = next.max > total->max ? next.max : total->max;
-    const float before = exp_below(kernels, total->max, both);
-    const float now = exp_below(kernels, next.max, both);
-
-    kernels->blend_f32(w, part, before, now, n);
-    total->sum = fmaf(next.sum, now, total->sum * before);
-    total->max = both;
+    for (uint32_t i = 0; i < n; i++) {
+        const float both = next[i].max > totals[i].max ? next[i].max : totals[i].max;
+        factors[2 * i] = totals[i].max - both;
+        factors[2 * i + 1] = next[i].max - both;
+        if (next[i].sum != 0.0f) totals[i].max = both;
+    }
+    kernels->exp_sum_f32(factors, 0.0f, 2 * (size_t)n);
+    for (uint32_t i = 0; i < n; i++) {
+        const float before = factors[2 * i], now = factors[2 * i + 1];
+        if (next[i].sum == 0.0f) continue;
+        kernels->blend_f32(w + i * dim, part + i * dim, before, now, dim);
+        totals[i].sum = fmaf(next[i].sum, now, totals[i].sum * before);
+    }
 }
 
 static void begin_rows(softmax *s, float *w, uint32_t n, size_t dim)
@@ -316,18 +317,14 @@ static void attend_chunk(const attending *a, const rows *r, const chunk *c)
                              r->scores);
     for (uint32_t i = 0; i < r->n; i++) {
         const seen s = seen_of(a, c, r->t_begin + i / a->group);
+        r->of_chunk[i] = (softmax){-INFINITY, 0.0f};
         if (s.begin >= s.end) continue;
         kernels->softmax64(r->scores + (size_t)i * CHUNK, s.begin, s.end, &r->of_chunk[i].max,
                            &r->of_chunk[i].sum);
     }
     memset(r->part, 0, (size_t)r->n * dim * sizeof *r->part);
     mix(a, r, c);
-    for (uint32_t i = 0; i < r->n; i++) {
-        const seen s = seen_of(a, c, r->t_begin + i / a->group);
-        if (s.begin >= s.end) continue;
-        take_on(kernels, &r->of_segment[i], r->segment + (size_t)i * dim, r->of_chunk[i],
-                r->part + (size_t)i * dim, dim);
-    }
+    take_on(kernels, r->of_segment, r->segment, r->of_chunk, r->part, r->n, dim, r->factors);
 }
 
 /* The chunks of [begin, end), which lie in one segment. */
@@ -385,12 +382,7 @@ static void attend_tokens(void *context, size_t task, uint32_t thread)
         const uint32_t left = SEGMENT - begin % SEGMENT;
         const uint32_t end = past - begin > left ? begin + left : past;
         attend_segment(a, &r, begin, end);
-        for (uint32_t i = 0; i < r.n; i++) {
-            /* A row that has seen nothing of the segment takes nothing on. */
-            if (r.of_segment[i].sum == 0.0f) continue;
-            take_on(kernels, &r.of_all[i], r.all + i * dim, r.of_segment[i],
-                    r.segment + i * dim, dim);
-        }
+        take_on(kernels, r.of_all, r.all, r.of_segment, r.segment, r.n, dim, r.factors);
         begin = end;
     }
     for (uint32_t i = 0; i < r.n; i++) {
@@ -469,7 +461,9 @@ void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out)
         begin_rows(&total, w, 1, dim);
         for (uint32_t s = 0; s < n_segments; s++) {
             const float *const part = part_of(p, s, head);
-            take_on(kernels, &total, w, (softmax){part[dim], part[dim + 1]}, part, dim);
+            const softmax next = {part[dim], part[dim + 1]};
+            float factors[2];
+            take_on(kernels, &total, w, &next, part, 1, dim, factors);
         }
         kernels->scale_f32(w, 1.0f / total.sum, dim);
     }

@@ -105,8 +105,8 @@ static void put_files(const bnt_packing *p, bnt_buf *head)
     }
 }
 
-/* The head as it must be; the digests of samples are those of the items, or stand at digests in
- * a head that was read. */
+/* The head as it must be. The digests of samples are those of the items, or, where a file was
+ * read, those that stand in it. */
 static void put_head(const bnt_packing *p, const uint8_t *read, bnt_buf *head)
 {
     uint64_t data_at;

@@ -361,8 +361,8 @@ bool bnt_pack_place_ready(const bnt_pack_place *place, uint64_t bytes, bantam_er
     const uint64_t available = (uint64_t)fs.f_bavail * unit;
     if (available >= left_free && bytes <= available - left_free) return true;
     bnt_fail(why, BANTAM_ERR_FULL,
-             "%s: %" PRIu64 " bytes are needed, %" PRIu64 " are free on the disk, of which %"
-             PRIu64 " are left alone",
+             "%s: %" PRIu64 " bytes are needed, %" PRIu64
+             " are free on the disk, of which %" PRIu64 " are left alone",
              place->path, bytes, available, left_free);
     return false;
 }

@@ -9,8 +9,8 @@
  * span's energy by xq^2 / qq. First each span by itself tries scales of both signs that map its
  * largest value around -8: with a negative scale it is the positive values that get the one
  * code more. Then the block tries values of d under which the ideal scales are rounded to whole
- * numbers, each span to the better of its two neighbors; last, d becomes the one that is best
- * for the codes found, as long as that helps.
+ * numbers, each span to the better of its two neighbors; last, the d that is best for the codes
+ * found is tried, too.
  */
 #include <math.h>
 
@@ -22,8 +22,7 @@ enum {
     SPAN = BNT_TILE_SPAN,
     BLOCK = BNT_TILE_BLOCK,
     SPANS = BNT_TILE_SPANS,
-    MAX_SCALE = 15, /* of B4: 15 * 8 fits int8 */
-    REFITS = 2
+    MAX_SCALE = 15 /* of B4: 15 * 8 fits int8 */
 };
 
 typedef float lanes[ROWS];
@@ -33,6 +32,8 @@ static const float MAX_VALUE = 1e7f;
 /* The smallest half above zero; values below half of it may as well be zero. */
 static const float MIN_D = 0x1p-24f;
 static const float MAX_D = 65504.0f;
+
+static const float LEAST_WEIGHT = 1e-9f;
 
 /* What the largest value of a span becomes, in steps, before the limits are applied. */
 static const float LEVELS[] = {6.5f, 7.0f, 7.4f, 7.8f, 8.2f, 8.6f, 9.1f};
@@ -75,8 +76,8 @@ static inline float limit(float x, float low, float high)
 
 /* The nearest code from low to high. |x - low| - |x - high| limits whole numbers without a
  * comparison, which in loops over lanes would stand in the way of vector code: it may trap.
- * Scales are never less than a few hundredths of the largest value they are for, so that x *
- * inverse is no more than a few hundred. */
+ * x * inverse is no more than a few hundred: a scale follows from the largest value it is for.
+ */
 static inline float code_of(float x, float inverse, float low, float high)
 {
     const float code = to_whole(x * inverse);
@@ -211,10 +212,25 @@ static void keep_better(choice *best, const choice *c)
     }
 }
 
+/* Chooses all scales under c->d, of which only d is given, and keeps them where they are
+ * better.
+ */
+static void try_d(const block *b, choice *c, choice *best)
+{
+    round_to_half(c->d);
+    for (int r = 0; r < ROWS; r++) {
+        c->error[r] = c->xq[r] = c->qq[r] = 0.0f;
+    }
+    for (int span = 0; span < b->n_spans; span++) {
+        choose_scale(b, span, c);
+    }
+    keep_better(best, c);
+}
+
 static void choose(const block *b, choice *best)
 {
     lanes top = {0};
-    choice c;
+    choice c = {0};
 
     *best = (choice){0};
     for (int span = 0; span < b->n_spans; span++) {
@@ -224,29 +240,16 @@ static void choose(const block *b, choice *best)
         }
     }
     for (size_t t = 0; t < sizeof TOPS / sizeof *TOPS; t++) {
-        c = (choice){0};
         for (int r = 0; r < ROWS; r++) {
             const float d = top[r] / TOPS[t];
             c.d[r] = top[r] > 0.0f && d < MIN_D ? MIN_D : d;
         }
-        round_to_half(c.d);
-        for (int span = 0; span < b->n_spans; span++) {
-            choose_scale(b, span, &c);
-        }
-        keep_better(best, &c);
+        try_d(b, &c, best);
     }
-    for (int i = 0; i < REFITS; i++) {
-        c = *best;
-        for (int r = 0; r < ROWS; r++) {
-            c.d[r] = c.xq[r] * inverse_of(c.qq[r]);
-            c.error[r] = c.xq[r] = c.qq[r] = 0.0f;
-        }
-        round_to_half(c.d);
-        for (int span = 0; span < b->n_spans; span++) {
-            choose_scale(b, span, &c);
-        }
-        keep_better(best, &c);
+    for (int r = 0; r < ROWS; r++) {
+        c.d[r] = best->xq[r] * inverse_of(best->qq[r]);
     }
+    try_d(b, &c, best);
 }
 
 /* ---- bytes ------------------------------------------------------------------------------- */
@@ -346,7 +349,8 @@ static void take_block(block *b, const float *rows, uint32_t n_rows, size_t colu
     }
 }
 
-/* Only the proportions of weights matter; with the largest at 1 no sum overflows. */
+/* Only the proportions of weights matter; with the largest at 1 no sum overflows. None is less
+ * than LEAST_WEIGHT of it: columns that nothing was seen in still get what they can have. */
 static void take_weights(block *b, const float *weights, size_t columns, size_t at)
 {
     float largest = 0.0f;
@@ -355,7 +359,7 @@ static void take_weights(block *b, const float *weights, size_t columns, size_t 
     }
     for (size_t c = 0; c < BLOCK; c++) {
         const bool known = largest > 0.0f && at + c < columns;
-        b->w[c] = known ? weights[at + c] / largest : 1.0f;
+        b->w[c] = known ? limit(weights[at + c] / largest, LEAST_WEIGHT, 1.0f) : 1.0f;
     }
 }
 

@@ -15,7 +15,9 @@
 enum {
     DEFAULT_CONTEXT = 4096,
     MAX_CONTEXT = 1 << 20, /* four times the longest published; keeps sizes in 32 bits */
-    DEFAULT_BATCH = 256,
+    MOST_BATCH = 512,
+    LEAST_BATCH = 128,
+    BATCH_BYTES = 20 << 20, /* scratch that a default batch may take */
     MAX_THREADS = 1024
 };
 
@@ -29,6 +31,17 @@ typedef struct sizing {
 } sizing;
 
 /* ---- the plan ---- */
+
+/* Weights are unpacked once a batch, so a larger one is faster, up to a point. */
+static uint32_t default_batch(const bnt_model *model, const sizing *z)
+{
+    uint32_t batch = MOST_BATCH;
+    while (batch > LEAST_BATCH &&
+           bnt_forward_cost(model, batch, z->context, z->n_threads) > BATCH_BYTES) {
+        batch /= 2;
+    }
+    return batch;
+}
 
 static bantam_status resolve(sizing *z, const bnt_model *model, const bantam_session_options *o,
                              bantam_error *err)
@@ -44,16 +57,16 @@ static bantam_status resolve(sizing *z, const bnt_model *model, const bantam_ses
                         "context_tokens: at most %d are possible, found %" PRIu32, MAX_CONTEXT,
                         z->context);
     }
-    z->batch = o->batch_tokens ? o->batch_tokens : DEFAULT_BATCH;
-    if (z->batch > z->context) z->batch = z->context;
-
-    z->n_threads = o->n_threads ? o->n_threads : bnt_cpu_cores();
+    z->n_threads = o->n_threads ? o->n_threads : bnt_cpu_threads();
     if (o->n_threads > MAX_THREADS) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "n_threads: at most %d are possible, found %" PRIu32, MAX_THREADS,
                         o->n_threads);
     }
     if (z->n_threads > MAX_THREADS) z->n_threads = MAX_THREADS;
+
+    z->batch = o->batch_tokens ? o->batch_tokens : default_batch(model, z);
+    if (z->batch > z->context) z->batch = z->context;
 
     z->kv = o->kv == BANTAM_KV_DEFAULT ? BANTAM_KV_F16 : o->kv;
     if (z->kv != BANTAM_KV_F32 && z->kv != BANTAM_KV_F16 && z->kv != BANTAM_KV_Q8) {

@@ -20,6 +20,10 @@ json() {
 rows() {
     run logits "$@" --tokens 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20 --all -o rows
 }
+# count FOLDER: how many files it holds
+count() {
+    find "$1" -type f | wc -l
+}
 cache=models/m.gguf.bantam-cache
 
 for model in babyllama-105-Q4_0 babyllama-105-Q8_0 llama2xs-279K-Q4_K_M; do
@@ -44,7 +48,8 @@ for model in babyllama-105-Q4_0 babyllama-105-Q8_0 llama2xs-279K-Q4_K_M; do
     rows models/m.gguf -t 1
     check "$model: one thread gives the same bits" cmp -s rows memory
 
-    head -c 3000 $cache >cut && cat cut >$cache
+    head -c 3000 $cache >part
+    cat part >"$cache"
     rows models/m.gguf
     check "$model: a cut file is made anew" [ "$(wc -c <$cache)" -gt 5000 ]
     check "$model: and gives the same bits" cmp -s rows memory
@@ -70,13 +75,13 @@ for i in 1 2 3; do
     cp models/m.gguf "models/m$i.gguf"
     rows "models/m$i.gguf"
 done
-check "BANTAM_CACHE takes all of them" [ "$(ls "$T/all" | wc -l)" -eq 3 ]
+check "BANTAM_CACHE takes all of them" [ "$(count "$T/all")" -eq 3 ]
 check "and nothing is put beside the models" [ ! -e models/m1.gguf.bantam-cache ]
 run rm --cache models/m1.gguf --json
 check "rm --cache MODEL --json: one file" [ "$("$JSON" -n "$T/out" files)" = 1 ]
 size=$(json bytes)
 check "rm --cache MODEL --json: its bytes" [ "$size" -gt 100000 ]
-check "two are left" [ "$(ls "$T/all" | wc -l)" -eq 2 ]
+check "two are left" [ "$(count "$T/all")" -eq 2 ]
 echo "not a cache" >"$T/all/mine.txt"
 run rm --cache --json
 check "rm --cache --json: all of them" [ "$("$JSON" -n "$T/out" files)" = 2 ]
@@ -92,14 +97,14 @@ rm -r "$T/all"
 BANTAM_CACHE_MAX=$((2 * size)) rows models/m1.gguf
 BANTAM_CACHE_MAX=$((2 * size)) rows models/m2.gguf
 BANTAM_CACHE_MAX=$((2 * size)) rows models/m3.gguf
-check "BANTAM_CACHE_MAX holds" [ "$(ls "$T/all" | wc -l)" -eq 2 ]
+check "BANTAM_CACHE_MAX holds" [ "$(count "$T/all")" -eq 2 ]
 BANTAM_CACHE=off rows models/m.gguf
 check "BANTAM_CACHE=off computes" [ "$rc" -eq 0 ]
 BANTAM_CACHE=$T/models/m.gguf run doctor
 check "doctor names a BANTAM_CACHE that is no folder" contains "$T/out" "BANTAM_CACHE names no folder"
 
 run inspect models/m.gguf
-check "inspect packs nothing" [ "$(ls "$T/all" | wc -l)" -eq 2 ]
+check "inspect packs nothing" [ "$(count "$T/all")" -eq 2 ]
 run run models/m.gguf hi --raw -n 1 --cpu sse9
 check "a set of instructions that nobody knows: exit 2" [ "$rc" -eq 2 ]
 check "and those there are" contains "$T/err" "avx2|"

@@ -229,12 +229,26 @@ expect "eval of an empty text" 1 eval "$MODEL" --perplexity /dev/null
 run bench "$MODEL" -p 16 -n 4 -r 2 --json
 check "bench exits 0" [ "$rc" -eq 0 ]
 for key in model family type params file_bytes threads cpu prefill decode load_ms first_token_ms \
-    peak_bytes bandwidth_gb_s decode_share_of_bandwidth; do
+    peak_bytes planned_bytes bandwidth_gb_s decode_bytes_per_token decode_share_of_bandwidth \
+    int8_peak_gops fp32_peak_gflops prefill_ops_per_token prefill_share_of_peak runs depth; do
     check "bench --json has $key" quietly "$JSON" "$T/out" "$key"
 done
-for key in tokens median min max; do
+for key in tokens median min max p25 p75; do
     check "bench prefill has $key" quietly "$JSON" "$T/out" prefill $key
     check "bench decode has $key" quietly "$JSON" "$T/out" decode $key
 done
+for what in prefill decode; do
+    check "bench: the spread of $what is in order" awk -v a="$(json $what min)" \
+        -v b="$(json $what p25)" -v c="$(json $what median)" -v d="$(json $what p75)" \
+        -v e="$(json $what max)" 'BEGIN { exit !(0 < a && a <= b && b <= c && c <= d && d <= e) }'
+done
+check "bench: peaks are measured" awk -v a="$(json int8_peak_gops)" -v b="$(json fp32_peak_gflops)" \
+    'BEGIN { exit !(a > 0 && b > 0) }'
+check "bench: the share is what its parts come to" awk -v s="$(json decode_share_of_bandwidth)" \
+    -v r="$(json decode median)" -v n="$(json decode_bytes_per_token)" -v b="$(json bandwidth_gb_s)" \
+    'BEGIN { if (s == "null") exit 0; d = r * n / (b * 1e9) / s - 1; exit !(d < 1e-6 && d > -1e-6) }'
+run bench "$MODEL" -p 16 -n 4 -r 1 --depth 32 --threads 1
+check "bench far into a context exits 0" [ "$rc" -eq 0 ]
+check "bench says both rates" [ "$(grep -c '^prompt \|^decode ' "$T/out")" -eq 2 ]
 
 finish

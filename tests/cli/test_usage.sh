@@ -16,7 +16,7 @@ run --version
 check "--version is one line" [ "$(lines "$T/out")" -eq 1 ]
 check "--version names the program" contains "$T/out" "bantam "
 
-for command in run chat tokenize template logits inspect eval bench convert list rm doctor; do
+for command in run chat tokenize template logits inspect eval bench convert quantize list rm doctor; do
     run "$command" --help
     check "$command --help exits 0" [ "$rc" -eq 0 ]
     check "$command --help has examples" contains "$T/out" "Examples:"
@@ -30,7 +30,7 @@ for command in run chat tokenize template logits inspect eval bench convert list
 done
 
 # What this release does not have does not exist.
-for command in quantize prune train adapt summarize sentiment personalize fit pull serve show; do
+for command in prune train adapt summarize sentiment personalize fit pull serve show; do
     expect "$command is an unknown command" 2 "$command" x
 done
 for option in --draft --lookup --lora --image --choice --against; do

@@ -26,6 +26,7 @@ typedef struct check_room {
 /* An instruction set: the table that bnt_kernels_init gives for its flags. */
 typedef struct check_set {
     const char *name;
+    unsigned flags;
     bnt_kernels k;
     unsigned n_own, n_failed; /* kernels tested as this set's own, and those of them wrong */
     bool tested, failed;      /* in the kernel being checked */

@@ -3,7 +3,8 @@
  *   kernel_check [--set NAME] [--only KERNEL] [--seed N]
  *
  * tests all instruction sets this machine has; KERNEL is the beginning of a name ("gemv"). A
- * failed case is named with the seed that makes it again.
+ * failed case is named with the seed that makes it again. With --bench first, versions are
+ * measured instead.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "bench.h"
 #include "check.h"
 
 static check state;
@@ -33,6 +35,7 @@ static void add_set(check *c, const char *name, unsigned flags)
 {
     check_set *const set = &c->sets[c->n_sets++];
     set->name = name;
+    set->flags = flags;
     bnt_kernels_init(&set->k, flags);
 }
 
@@ -71,35 +74,30 @@ static void catch_signals(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: kernel_check [--set NAME] [--only KERNEL] [--seed N]\n");
+    fprintf(stderr, "usage: kernel_check [--bench] [--set NAME] [--only KERNEL] [--seed N]\n");
     return 2;
 }
 
-int main(int argc, char **argv)
+/* Options, each a word with its value behind it. */
+static bool read_options(check *c, char **words, int n_words)
 {
-    check *const c = &state;
-    c->kernel = "-";
-    c->seed = 1;
-    for (int i = 1; i < argc; i += 2) {
-        const char *const value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (!value) return usage();
-        if (strcmp(argv[i], "--set") == 0) {
-            c->only_set = value;
-        } else if (strcmp(argv[i], "--only") == 0) {
-            c->only_kernel = value;
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            c->seed = strtoull(value, NULL, 0);
+    for (int i = 0; i < n_words; i += 2) {
+        if (i + 1 == n_words) return false;
+        if (strcmp(words[i], "--set") == 0) {
+            c->only_set = words[i + 1];
+        } else if (strcmp(words[i], "--only") == 0) {
+            c->only_kernel = words[i + 1];
+        } else if (strcmp(words[i], "--seed") == 0) {
+            c->seed = strtoull(words[i + 1], NULL, 0);
         } else {
-            return usage();
+            return false;
         }
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    catch_signals();
-    find_sets(c);
-    check_vectors(c);
-    check_attention(c);
-    check_products(c);
+    return true;
+}
 
+static int report(const check *c)
+{
     unsigned n_failed = 0;
     for (int i = 0; i < c->n_sets; i++) {
         const check_set *const set = &c->sets[i];
@@ -108,4 +106,25 @@ int main(int argc, char **argv)
                set->n_failed);
     }
     return n_failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    check *const c = &state;
+    const bool measure = argc > 1 && strcmp(argv[1], "--bench") == 0;
+    const int first = measure ? 2 : 1;
+    c->kernel = "-";
+    c->seed = 1;
+    if (!read_options(c, argv + first, argc - first)) return usage();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    catch_signals();
+    find_sets(c);
+    if (measure) {
+        check_bench(c);
+        return 0;
+    }
+    check_vectors(c);
+    check_attention(c);
+    check_products(c);
+    return report(c);
 }

@@ -447,14 +447,14 @@ static void products_take_the_stated_steps(void **state)
         memset(group, 0, sizeof group);
         put_row((bnt_tile_index)type, t->tile, columns, row, &n);
         k.gemv[type](group, 0, 1, &x, y, 16);
-        for (uint32_t token = 0; token < TOKENS; token++) {
+        for (uint32_t v = 0; v < TOKENS; v++) {
             float want = 0.0f;
             for (size_t block = 0; block < n_blocks; block++) {
                 const size_t left = columns / 32 - 8 * block;
-                want = step((bnt_tile_index)type, &n, x.q + token * bnt_acts_stride(columns),
-                            block, left < 8 ? left : 8, x.d[token * n_blocks + block], want);
+                want = step((bnt_tile_index)type, &n, x.q + v * bnt_acts_stride(columns), block,
+                            left < 8 ? left : 8, x.d[v * n_blocks + block], want);
             }
-            assert_true(y[token * 16 + row] == want);
+            assert_true(y[v * 16 + row] == want);
         }
     }
 }

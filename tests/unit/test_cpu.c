@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "support.h"
+#include "temp_folder.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -69,6 +70,70 @@ static void cores_are_at_least_one_and_at_most_those_configured(void **state)
     assert_true((long)n <= sysconf(_SC_NPROCESSORS_CONF));
 }
 
+/* A folder like /sys/devices/system/cpu with one number per core; 0: the core has no file. */
+static void write_cores(const temp_folder *t, const char *file, const unsigned *speeds,
+                        size_t n)
+{
+    char name[64], text[32];
+    for (size_t i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "cpu%zu/cpufreq", i);
+        temp_folder_in(t, name);
+        snprintf(name, sizeof name, "cpu%zu/%s", i, file);
+        snprintf(text, sizeof text, "%u\n", speeds[i]);
+        if (speeds[i]) temp_write_text(t, name, text);
+    }
+}
+
+static void big_cores_are_those_near_the_fastest(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        unsigned speeds[8];
+        uint64_t allowed, big;
+        uint32_t n_cores, n_big;
+    } cases[] = {
+        /* a phone: one large, three medium (70 % and above), four small cores */
+        {"cpu_capacity", {325, 325, 325, 325, 828, 828, 828, 1024}, 0xFF, 0xF0, 8, 4},
+        {"cpufreq/cpuinfo_max_freq",
+         {1804800, 1804800, 1804800, 1804800, 2419200, 2419200, 2419200, 2841600},
+         0xFF,
+         0xF0,
+         8,
+         4},
+        {"cpu_capacity", {716, 717, 1024, 1024, 1024, 1024, 1024, 1024}, 0xFF, 0xFE, 8, 7},
+        /* the user's own choice: only small ones, which then are all alike */
+        {"cpu_capacity", {325, 325, 325, 325, 828, 828, 828, 1024}, 0x07, 0x07, 3, 3},
+        {"cpu_capacity", {325, 325, 325, 325, 828, 828, 828, 1024}, 0x43, 0x40, 3, 1},
+        /* a core that does not tell: all count as alike */
+        {"cpu_capacity", {325, 325, 0, 325, 828, 828, 828, 1024}, 0xFF, 0xFF, 8, 8},
+        {"cpu_capacity", {325, 325, 0, 325, 828, 828, 828, 1024}, 0x82, 0x80, 2, 1},
+        {"nothing", {0}, 0xFF, 0xFF, 8, 8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        temp_folder folder;
+        temp_make(&folder);
+        bnt_cpu_layout layout;
+        bnt_cpu_set allowed = {{cases[i].allowed}};
+        write_cores(&folder, cases[i].file, cases[i].speeds, 8);
+        bnt_cpu_layout_from(&layout, folder.path, &allowed);
+        assert_int_equal(layout.n_cores, cases[i].n_cores);
+        assert_int_equal(layout.n_big, cases[i].n_big);
+        assert_true(layout.big.bits[0] == cases[i].big);
+        temp_remove(&folder);
+    }
+}
+
+static void threads_are_no_more_than_cores(void **state)
+{
+    (void)state;
+    bnt_cpu_layout layout;
+    bnt_cpu_layout_read(&layout);
+    assert_true(layout.n_big >= 1 && layout.n_big <= layout.n_cores);
+    assert_true(bnt_cpu_threads() >= 1 && bnt_cpu_threads() <= layout.n_big);
+    assert_true(bnt_cpu_threads() <= bnt_cpu_cores());
+}
+
 static void available_memory_is_within_the_total_and_the_limits(void **state)
 {
     (void)state;
@@ -107,6 +172,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instruction_sets_are_those_the_system_lists),
         cmocka_unit_test(cores_are_at_least_one_and_at_most_those_configured),
+        cmocka_unit_test(big_cores_are_those_near_the_fastest),
+        cmocka_unit_test(threads_are_no_more_than_cores),
         cmocka_unit_test(available_memory_is_within_the_total_and_the_limits),
         cmocka_unit_test(the_clock_goes_forward),
     };

@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "support.h"
 
-#include <signal.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -58,7 +58,7 @@ static void a_file_let_go_of_reads_the_same_again(void **state)
     assert_memory_equal(data, bytes, size);
     const bool seen = is_resident(data + 2 * page, page); /* not every system tells */
 
-    bnt_pages_release(data + 1, 1); /* no whole page */
+    bnt_pages_release(data + 1, 1);               /* no whole page */
     bnt_pages_release(data + page - 1, 4 * page); /* pages 1 to 3 whole */
     if (seen) {
         assert_true(is_resident(data, page));

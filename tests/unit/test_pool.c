@@ -1,5 +1,6 @@
 /* Threads that share one job at a time. */
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "support.h"
@@ -192,6 +193,13 @@ static void sleeping_threads_wake_for_a_job(void **state)
     bnt_pool_close(pool);
 }
 
+static double process_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static void idle_threads_take_no_time(void **state)
 {
     (void)state;
@@ -201,15 +209,63 @@ static void idle_threads_take_no_time(void **state)
     assert_int_equal(bnt_pool_open(&pool, 8, NULL), BANTAM_OK);
     bnt_pool_run(pool, count_task, j, 1000);
     usleep(20000);
-    struct timespec before, after;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    const double before = process_seconds();
     usleep(200000);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    const double used = (double)(after.tv_sec - before.tv_sec) +
-                        (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
-    assert_true(used < 0.05);
+    assert_true(process_seconds() - before < 0.05);
     bnt_pool_close(pool);
     free(j);
+}
+
+static void work_a_little(void *context, size_t task, uint32_t thread)
+{
+    atomic_uint *const sum = context;
+    uint32_t x = (uint32_t)task;
+    (void)thread;
+    for (int i = 0; i < 1000; i++) {
+        x = x * 1664525u + 1013904223u;
+    }
+    atomic_fetch_add(sum, x);
+}
+
+/* Seconds of processor time that jobs of some microseconds take with n threads. */
+static double jobs_cost(uint32_t n_threads)
+{
+    bnt_pool *pool;
+    atomic_uint sum = 0;
+    double least = 1e9;
+    assert_int_equal(bnt_pool_open(&pool, n_threads, NULL), BANTAM_OK);
+    for (int round = 0; round < 5; round++) {
+        const double start = process_seconds();
+        for (int i = 0; i < 1000; i++) {
+            bnt_pool_run(pool, work_a_little, &sum, 16);
+        }
+        const double cost = process_seconds() - start;
+        if (cost < least) least = cost;
+    }
+    bnt_pool_close(pool);
+    return least;
+}
+
+/* Threads that have one core between them must not take it from each other to wait. */
+static void threads_without_a_core_of_their_own_keep_out_of_the_way(void **state)
+{
+    (void)state;
+#if !defined(__linux__)
+    skip(); /* no way to take cores away */
+#endif
+    bnt_cpu_layout layout;
+    bnt_cpu_set before, one = {{0}};
+    bnt_cpu_layout_read(&layout);
+    before = layout.big;
+    if (layout.n_big < layout.n_cores) skip(); /* there the set of before is not known */
+    for (size_t i = 0; i < BNT_CPU_MAX_CORES / 64; i++) {
+        one.bits[i] = before.bits[i] & (~before.bits[i] + 1); /* the lowest */
+        if (one.bits[i]) break;
+    }
+    bnt_cpu_keep_to(&one);
+    const double alone = jobs_cost(1), many = jobs_cost(4);
+    bnt_cpu_keep_to(&before);
+    if (many > 2 * alone + 0.002) fail_msg("%f s with 1 thread, %f with 4", alone, many);
 }
 
 static atomic_int signals_here, signals_elsewhere;
@@ -275,6 +331,7 @@ int main(void)
         cmocka_unit_test(results_of_a_job_are_seen_by_the_next),
         cmocka_unit_test(sleeping_threads_wake_for_a_job),
         cmocka_unit_test(idle_threads_take_no_time),
+        cmocka_unit_test(threads_without_a_core_of_their_own_keep_out_of_the_way),
         cmocka_unit_test(signals_go_to_the_programs_threads),
         cmocka_unit_test(bad_numbers_and_lost_memory_are_errors),
     };

@@ -4,7 +4,12 @@
  *
  * For measuring speed and memory where the real weights are not at hand, and for trying the
  * command: what such a model writes is noise. Its vocabulary is the 256 bytes, ChatML's
- * markers, and unused names up to the shape's size.
+ * markers, and unused names up to the shape's size. TYPE is that of the layers' matrices;
+ * beside four or five bits the embedding and the head have more, as in files that people use.
+ *
+ * Codes are random bytes as they come, scales such that weights have the deviation 1 /
+ * sqrt(columns), which keeps activations of size one: so a file is written as fast as the disk
+ * takes it, and nothing is encoded.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +20,8 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "format/gguf_write.h"
+#include "quant/block.h"
+#include "quant/tile.h"
 #include "token/byte_alphabet.h"
 
 typedef struct shape {
@@ -26,6 +33,7 @@ typedef struct shape {
 
 static const shape shapes[] = {
     {"tiny", 4, 128, 4, 2, 32, 352, 259, 2048, true, 1e4f},
+    {"small", 2, 256, 4, 2, 64, 768, 259, 2048, true, 1e4f},
     {"smollm2-135m", 30, 576, 9, 3, 64, 1536, 49152, 8192, true, 1e5f},
     {"smollm2-360m", 32, 960, 15, 5, 64, 2560, 49152, 8192, true, 1e5f},
     {"smollm2-1.7b", 24, 2048, 32, 32, 64, 8192, 49152, 8192, true, 1.3e5f},
@@ -120,40 +128,181 @@ static size_t plan_tensors(const shape *s, plan *out)
     return n;
 }
 
-/* Uniform weights with the deviation 1 / sqrt(columns), which keeps activations of size one. */
-static void fill_row(bnt_rng *rng, float *row, uint32_t columns)
+/* ---- random weights ---- */
+
+static void fill_bytes(bnt_rng *rng, void *out, size_t size)
 {
-    const float scale = sqrtf(12.0f / (float)columns);
+    uint8_t *const at = out;
+    size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        const uint64_t x = bnt_rng_u64(rng);
+        memcpy(at + i, &x, sizeof x);
+    }
+    for (; i < size; i++) {
+        at[i] = (uint8_t)(bnt_rng_u64(rng) >> 56);
+    }
+}
+
+/* The deviation of a code that is any of n with equal chance. */
+static float spread_of(float n)
+{
+    return sqrtf((n * n - 1) / 12);
+}
+
+/* Of the product of a scale from 0 to 15 and a centered code of deviation s, with a min that
+ * centers it on average: the 77.5 is the mean square of 0 to 15, 21.25 their variance. */
+static float spread_with_min(float s, float center)
+{
+    return sqrtf(77.5f * s * s + center * center * 2 * 21.25f);
+}
+
+typedef struct filler {
+    bnt_rng rng;
+    float *row;     /* (widest) */
+    uint8_t *bytes; /* (room) */
+} filler;
+
+/* What one random block becomes: scales in place of the random bytes that lie there. */
+static void settle_block(bnt_type_id id, uint8_t *block, float deviation)
+{
+    if (id == BNT_TYPE_Q4_0) {
+        ((bnt_q4_0 *)block)->d = bnt_half_make(deviation / spread_of(16));
+    } else if (id == BNT_TYPE_Q8_0) {
+        ((bnt_q8_0 *)block)->d = bnt_half_make(deviation / spread_of(256));
+    } else if (id == BNT_TYPE_Q4_K || id == BNT_TYPE_Q5_K) {
+        bnt_q4_k *const b = (bnt_q4_k *)block; /* both begin alike */
+        const float n = id == BNT_TYPE_Q4_K ? 16 : 32, center = (n - 1) / 2;
+        const float d = deviation / spread_with_min(spread_of(n), center);
+        b->d = bnt_half_make(d);
+        b->dmin = bnt_half_make(d * center);
+        for (int i = 0; i < 8; i++) {
+            b->scales[i] &= 15; /* all scales and mins from 0 to 15 */
+        }
+    } else if (id == BNT_TYPE_Q6_K) {
+        bnt_q6_k *const b = (bnt_q6_k *)block;
+        b->d = bnt_half_make(deviation / (spread_of(64) * spread_of(16)));
+        for (int i = 0; i < 16; i++) {
+            b->scales[i] = (int8_t)((b->scales[i] & 15) - 8);
+        }
+    }
+}
+
+static void fill_blocks(filler *f, const bnt_type *type, size_t n_blocks, float deviation)
+{
+    const size_t size = type->block_bytes;
+    fill_bytes(&f->rng, f->bytes, n_blocks * size);
+    for (size_t i = 0; i < n_blocks; i++) {
+        settle_block(type->id, f->bytes + i * size, deviation);
+    }
+}
+
+/* A group of B4 or B8 as tile.h draws it; rows beyond n_rows are zero by their d. */
+static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_t columns,
+                       float deviation)
+{
+    const bnt_tile *const t = type->tile;
+    const bool four = type->id == BNT_TYPE_B4;
+    const float step = four ? spread_of(16) * spread_of(16) : spread_of(256);
+    const size_t blocks = bnt_tile_blocks(columns), head = bnt_tile_head_bytes(t, columns);
+    const size_t size = bnt_tile_group_bytes(t, columns);
+    uint8_t *const group = f->bytes;
+
+    fill_bytes(&f->rng, group + head, size - head);
+    memset(group, 0, head);
+    for (size_t b = 0; b < blocks; b++) {
+        bnt_half *const d = (bnt_half *)(group + b * t->head_bytes);
+        for (uint32_t r = 0; r < n_rows; r++) {
+            d[r] = bnt_half_make(deviation / step);
+        }
+    }
+    for (size_t at = head, column = 0; four && column < columns; column += BNT_TILE_BLOCK) {
+        const size_t left = columns - column;
+        const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
+        const size_t used = spans * t->scale_bytes, codes = bnt_tile_codes_at(t, spans);
+        for (size_t i = 0; i < used; i++) {
+            group[at + i] = (uint8_t)((group[at + i] & 15) - 8);
+        }
+        memset(group + at + used, 0, codes - used);
+        at += bnt_tile_bytes(t, spans);
+    }
+    for (size_t i = head; !four && i < size; i++) {
+        group[i] = group[i] == 0x80 ? 0x81 : group[i]; /* from -127 on */
+    }
+}
+
+static void fill_row(filler *f, uint32_t columns, float deviation)
+{
+    const float scale = deviation * sqrtf(12.0f);
     for (uint32_t i = 0; i < columns; i++) {
-        row[i] = ((float)(bnt_rng_u64(rng) >> 40) * 0x1p-24f - 0.5f) * scale;
+        f->row[i] = ((float)(bnt_rng_u64(&f->rng) >> 40) * 0x1p-24f - 0.5f) * scale;
+    }
+}
+
+/* The type of a tensor: norms are floats; the embedding and the head have more bits than four
+ * or five; and where a row is no whole number of blocks the next larger type takes its place.
+ */
+static const bnt_type *type_for(const plan *t, const bnt_type *type)
+{
+    static const bnt_type_id finer[][2] = {{BNT_TYPE_B4, BNT_TYPE_B8},
+                                           {BNT_TYPE_Q4_0, BNT_TYPE_Q8_0},
+                                           {BNT_TYPE_Q4_K, BNT_TYPE_Q6_K},
+                                           {BNT_TYPE_Q5_K, BNT_TYPE_Q6_K}};
+    if (!t->rows) return bnt_type_find(BNT_TYPE_F32);
+    for (size_t i = 0; strncmp(t->name, "blk.", 4) && i < 4; i++) {
+        if (type->id != finer[i][0]) continue;
+        type = bnt_type_find(finer[i][1]);
+        break;
+    }
+    if (t->columns % type->block_values) type = bnt_type_find(BNT_TYPE_Q8_0);
+    return t->columns % type->block_values ? bnt_type_find(BNT_TYPE_F16) : type;
+}
+
+/* A tile's row group, or a row of anything else. */
+static size_t strip_bytes(const bnt_type *type, uint32_t columns)
+{
+    uint64_t bytes = 0;
+    bnt_type_bytes(type, type->tile ? BNT_TILE_ROWS : 1, columns, &bytes);
+    return (size_t)bytes;
+}
+
+static void put_matrix(bnt_gguf_writer *w, filler *f, const plan *t, const bnt_type *type)
+{
+    const float deviation = 1 / sqrtf((float)t->columns);
+    const uint32_t step = type->tile ? BNT_TILE_ROWS : 1;
+    const size_t bytes = strip_bytes(type, t->columns);
+
+    for (uint32_t r = 0; r < t->rows; r += step) {
+        const uint32_t n = t->rows - r < step ? t->rows - r : step;
+        if (type->tile) {
+            fill_group(f, type, n, t->columns, deviation);
+        } else if (type->block_values > 1) {
+            fill_blocks(f, type, t->columns / type->block_values, deviation);
+        } else {
+            fill_row(f, t->columns, deviation);
+            type->encode(f->row, f->bytes, t->columns);
+        }
+        bnt_gguf_put_data(w, f->bytes, bytes);
     }
 }
 
 static void put_tensors(bnt_gguf_writer *w, const plan *tensors, size_t n, const bnt_type *type,
-                        uint64_t seed, float *row, void *stored)
+                        filler *f)
 {
-    const bnt_type *const f32 = bnt_type_find(BNT_TYPE_F32);
-    bnt_rng rng;
-
-    bnt_rng_seed(&rng, seed);
+    if (type->tile) bnt_gguf_align(w, BNT_TILE_LINE);
     for (size_t i = 0; i < n; i++) {
         const plan *const t = &tensors[i];
         const uint64_t dims[2] = {t->columns, t->rows};
-        const bool fits = t->rows && t->columns % type->block_values == 0;
-        bnt_gguf_declare(w, text_of(t->name), fits ? type : f32, t->rows ? 2 : 1, dims);
+        bnt_gguf_declare(w, text_of(t->name), type_for(t, type), t->rows ? 2 : 1, dims);
     }
     for (size_t i = 0; i < n; i++) {
         const plan *const t = &tensors[i];
-        const bnt_type *const to = t->rows && t->columns % type->block_values == 0 ? type : f32;
-        uint64_t bytes = 0;
-        bnt_type_bytes(to, 1, t->columns, &bytes);
-        for (uint32_t r = 0; r < (t->rows ? t->rows : 1); r++) {
-            for (uint32_t c = 0; !t->rows && c < t->columns; c++) {
-                row[c] = 1.0f;
-            }
-            if (t->rows) fill_row(&rng, row, t->columns);
-            to->encode(row, stored, t->columns);
-            bnt_gguf_put_data(w, stored, (size_t)bytes);
+        for (uint32_t c = 0; !t->rows && c < t->columns; c++) {
+            f->row[c] = 1.0f;
+        }
+        if (t->rows) {
+            put_matrix(w, f, t, type_for(t, type));
+        } else {
+            bnt_gguf_put_data(w, f->row, t->columns * sizeof(float));
         }
     }
 }
@@ -166,9 +315,12 @@ static bantam_status write_model(const shape *s, const bnt_type *type, uint64_t 
     if (status) return status;
 
     plan *const tensors = bnt_calloc(s->layers * 9 + 3, sizeof *tensors);
-    const size_t widest = s->ffn > s->embd ? s->ffn : s->embd;
-    float *const row = bnt_calloc(widest, sizeof *row);
-    float *const stored = bnt_calloc(widest, sizeof *stored);
+    const uint32_t heads = s->heads * s->head_dim;
+    uint32_t widest = s->ffn > s->embd ? s->ffn : s->embd;
+    if (heads > widest) widest = heads;
+    filler f = {.row = bnt_calloc(widest, sizeof *f.row),
+                .bytes = bnt_calloc(widest, BNT_TILE_ROWS * sizeof(float))}; /* for any strip */
+    bnt_rng_seed(&f.rng, seed);
     bnt_gguf_put_text(w, "general.architecture", text_of("llama"));
     bnt_gguf_put_text(w, "general.name", text_of(s->name));
     bnt_gguf_put_u32(w, "llama.vocab_size", s->vocab);
@@ -184,37 +336,55 @@ static bantam_status write_model(const shape *s, const bnt_type *type, uint64_t 
     bnt_gguf_put_f32(w, "llama.rope.freq_base", s->rope_base);
     bnt_gguf_put_f32(w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
 
-    if (tensors && row && stored && put_vocabulary(w, s->vocab)) {
-        put_tensors(w, tensors, plan_tensors(s, tensors), type, seed, row, stored);
+    if (tensors && f.row && f.bytes && put_vocabulary(w, s->vocab)) {
+        put_tensors(w, tensors, plan_tensors(s, tensors), type, &f);
         status = bnt_gguf_writer_commit(w, err);
     } else {
         bnt_gguf_writer_abort(w);
         status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory");
     }
     bnt_free(tensors);
-    bnt_free(row);
-    bnt_free(stored);
+    bnt_free(f.row);
+    bnt_free(f.bytes);
     return status;
+}
+
+/* Types that kernels compute with. */
+static const char *const type_names[] = {"F32",  "F16",  "BF16", "Q8_0", "Q4_0",
+                                         "Q4_K", "Q5_K", "Q6_K", "B4",   "B8"};
+enum {
+    N_TYPES = sizeof type_names / sizeof type_names[0],
+    N_SHAPES = sizeof shapes / sizeof shapes[0]
+};
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: bantam-random-model [SHAPE [TYPE [SEED]]] OUT.gguf\nshapes:");
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        fprintf(stderr, " %s", shapes[i].name);
+    }
+    fprintf(stderr, "\ntypes:");
+    for (size_t i = 0; i < N_TYPES; i++) {
+        fprintf(stderr, " %s", type_names[i]);
+    }
+    fprintf(stderr, "\n");
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
     const shape *chosen = argc > 2 ? NULL : &shapes[0];
-    for (size_t i = 0; argc > 2 && i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; argc > 2 && i < N_SHAPES; i++) {
         if (strcmp(shapes[i].name, argv[1]) == 0) chosen = &shapes[i];
     }
-    const bnt_type *const type = bnt_type_named(argc > 3 ? argv[2] : "F16");
+    const bnt_type *const named = bnt_type_named(argc > 3 ? argv[2] : "F16"), *type = NULL;
+    for (size_t i = 0; named && i < N_TYPES; i++) {
+        if (strcmp(named->name, type_names[i]) == 0) type = named;
+    }
     const uint64_t seed = argc > 4 ? strtoull(argv[3], NULL, 10) : 1;
     bantam_error err;
 
-    if (argc < 2 || argc > 5 || !chosen || !type || !type->encode) {
-        fprintf(stderr, "usage: bantam-random-model [SHAPE [TYPE [SEED]]] OUT.gguf\nshapes:");
-        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-            fprintf(stderr, " %s", shapes[i].name);
-        }
-        fprintf(stderr, "\ntypes: F32 F16 BF16 Q8_0 Q4_0\n");
-        return 2;
-    }
+    if (argc < 2 || argc > 5 || !chosen || !type) return usage();
     if (write_model(chosen, type, seed, argv[argc - 1], &err)) {
         fprintf(stderr, "bantam-random-model: %s\n", err.message);
         return 1;

@@ -20,7 +20,7 @@ typedef struct cli_ids {
 
 typedef struct cli_args {
     const cli_command *command;
-    const char *words[2]; /* positional arguments; NULL where absent */
+    const char *words[2];        /* positional arguments; NULL where absent */
     bool given[CLI_MAX_OPTIONS]; /* cli_options[i] stood on the command line */
 
     bool help, version, json, quiet, verbose;

@@ -31,9 +31,8 @@ const cli_environment cli_environments[] = {
     {"HF_HUB_CACHE", "the Hugging Face hub cache, where models are looked for by name"},
     {"HF_HOME",
      "the folder above it, where HF_HUB_CACHE is not set; ~/.cache/huggingface else"},
-    {"BANTAM_CACHE",
-     "the folder for packed weights, in place of the models' own folders and "
-     "~/.cache/bantam; off: none are kept"},
+    {"BANTAM_CACHE", "the folder for packed weights, in place of the models' own folders and "
+                     "~/.cache/bantam; off: none are kept"},
     {"BANTAM_CACHE_MAX", "how much may lie in that folder; 16G"},
     {"BANTAM_CACHE_MIN", "weights of less than this are not kept; 16M"},
     {"XDG_CACHE_HOME", "in place of ~/.cache"},
@@ -169,10 +168,21 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             1,
             1,
             "how fast a model runs here",
-            "Times the reading of a prompt and the making of tokens, and reports the median, "
-            "least and most of several runs in tokens per second. bandwidth_gb_s is measured "
-            "by reading memory with as many threads; decode_share_of_bandwidth says how "
-            "much of it one pass over the weights per token comes to.",
+            "Times the reading of a prompt and the making of tokens, in turn, after a run that "
+            "warms up. Rates are tokens per second: the median, the quartiles, least and most. "
+            "With --depth the context is filled first.\n\n"
+            "What the machine does at most is measured before and after with as many threads "
+            "and the same instructions: bandwidth_gb_s by reading memory as a stream, "
+            "int8_peak_gops and fp32_peak_gflops by multiply-adds in registers, each counted "
+            "as two operations.\n\n"
+            "decode_share_of_bandwidth is the rate of decoding times decode_bytes_per_token "
+            "over the bandwidth: the bytes are all weights (of an embedding that is not the "
+            "head too, one row) and the keys and values of --depth and half of -n positions. "
+            "prefill_share_of_peak is the rate of the prompt times prefill_ops_per_token over "
+            "the peak in 8 bits, or in single precision where the weights are floats: the "
+            "operations are two for each weight of the layers' matrices, and in attention "
+            "four for each head's dimension and each position from the first to the token's "
+            "own, windows left out of account.",
             {{"The usual numbers", "bantam bench model.gguf"},
              {"Far into a context, for a program",
               "bantam bench model.gguf --depth 2048 -r 3 --json"},

@@ -1,7 +1,9 @@
-/* cmd_bench.c - `bantam bench`: the speed of reading a prompt and of making tokens.
+/* cmd_bench.c - `bantam bench`: the speed of reading a prompt and of making tokens, and how
+ * much of the machine it comes to.
  *
  * The tokens are made up, because which ones they are changes no time; choosing them is left
- * out. Every run begins from the same place in the context.
+ * out. Every run begins from the same place in the context. Prompts and tokens take turns, so
+ * that a disturbance meets both; what the machine does at most is measured before and after.
  */
 #include "cli_commands.h"
 #include "cli_engine.h"
@@ -9,24 +11,23 @@
 #include "cli_signal.h"
 
 #include <inttypes.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 64, BANDWIDTH_PASSES = 5 };
-static const size_t bandwidth_bytes = (size_t)256 << 20;
-
 typedef struct spread {
-    double median, min, max;
+    double min, low, median, high, max; /* low and high: the quartiles */
 } spread;
 
 typedef struct bench {
     const cli_args *args;
     cli_engine engine;
-    uint32_t *tokens; /* enough for the longest feed */
-    double *times_ms; /* args->repeat of them */
-    spread prefill, decode, first_ms;
-    double bandwidth; /* GB/s, 0 where it was not measured */
+    uint32_t *tokens;              /* enough for the longest feed */
+    double *prefill_ms, *token_ms; /* (args->repeat) of a whole prompt, of all tokens made */
+    spread prefill, decode;        /* tokens per second */
+    double first_ms;
+    bantam_device_speed speed; /* the mean of before and after; rates are 0 where unknown */
+    uint64_t peak_bytes;
 } bench;
 
 static int ascending(const void *a, const void *b)
@@ -36,163 +37,228 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static spread spread_of(double *values, size_t n)
+/* The value at a share of the way through sorted ones, between two of them where it falls
+ * there. */
+static double quantile(const double *sorted, size_t n, double share)
 {
-    qsort(values, n, sizeof *values, ascending);
-    return (spread){n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2, values[0],
-                    values[n - 1]};
+    const double at = share * (double)(n - 1);
+    const size_t i = (size_t)at;
+
+    if (i + 1 >= n) return sorted[n - 1];
+    return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
 }
 
-/* Tokens per second of n tokens, from milliseconds. */
-static spread rate_of(spread ms, uint32_t n)
+/* Turns milliseconds for n tokens into tokens per second. */
+static spread rates_of(double *ms, size_t n_runs, uint32_t n)
 {
-    const double k = (double)n * 1e3;
-
-    return (spread){k / ms.median, k / ms.max, k / ms.min};
+    for (size_t i = 0; i < n_runs; i++) {
+        ms[i] = (double)n * 1e3 / ms[i];
+    }
+    qsort(ms, n_runs, sizeof *ms, ascending);
+    return (spread){ms[0], quantile(ms, n_runs, 0.25), quantile(ms, n_runs, 0.5),
+                    quantile(ms, n_runs, 0.75), ms[n_runs - 1]};
 }
 
-static bantam_status run_prefill(bench *b, bantam_error *err)
+/* ---- runs -------------------------------------------------------------------------------- */
+
+static bantam_status time_prompt(const bench *b, double *ms, bantam_error *err)
 {
     bantam_session *s = b->engine.session;
+    bantam_status status = bantam_session_rewind(s, b->args->depth, err);
+    const double start = cli_now_ms();
 
-    for (uint32_t i = 0; i <= b->args->repeat; i++) { /* the first one warms up */
-        bantam_status status = bantam_session_rewind(s, b->args->depth, err);
-        const double start = cli_now_ms();
-        if (!status) status = bantam_session_feed(s, b->tokens, b->args->prompt, err);
-        if (status) return status;
-        if (i > 0) b->times_ms[i - 1] = cli_now_ms() - start;
-        cli_progress("prompt", i, b->args->repeat);
+    if (!status) status = bantam_session_feed(s, b->tokens, b->args->prompt, err);
+    *ms = cli_now_ms() - start;
+    return status;
+}
+
+static bantam_status time_tokens(const bench *b, uint32_t n, double *ms, bantam_error *err)
+{
+    bantam_session *s = b->engine.session;
+    bantam_status status = bantam_session_rewind(s, b->args->depth, err);
+    const double start = cli_now_ms();
+
+    for (uint32_t i = 0; i < n && !status; i++) {
+        status = bantam_session_feed(s, b->tokens + i, 1, err);
     }
-    b->first_ms = spread_of(b->times_ms, b->args->repeat);
-    b->prefill = rate_of(b->first_ms, b->args->prompt);
+    *ms = cli_now_ms() - start;
+    return status;
+}
+
+/* Fills the context, and goes through everything once that is slow the first time. */
+static bantam_status warm_up(const bench *b, bantam_error *err)
+{
+    enum { FEW = 8 };
+    const uint32_t n = b->args->predict < FEW ? b->args->predict : FEW;
+    bantam_status status = BANTAM_OK;
+    double ms;
+
+    if (b->args->depth > 0) {
+        status = bantam_session_feed(b->engine.session, b->tokens, b->args->depth, err);
+    }
+    if (!status) status = time_prompt(b, &ms, err);
+    if (!status) status = time_tokens(b, n, &ms, err);
+    return status;
+}
+
+static bantam_status run_all(bench *b, bantam_error *err)
+{
+    const uint32_t n = b->args->repeat;
+
+    for (uint32_t i = 0; i < n; i++) {
+        bantam_status status = time_prompt(b, &b->prefill_ms[i], err);
+        cli_progress("runs", 2 * i + 1, 2 * (uint64_t)n);
+        if (!status) status = time_tokens(b, b->args->predict, &b->token_ms[i], err);
+        if (status) return status;
+        cli_progress("runs", 2 * i + 2, 2 * (uint64_t)n);
+    }
+    b->prefill = rates_of(b->prefill_ms, n, b->args->prompt);
+    b->decode = rates_of(b->token_ms, n, b->args->predict);
+    b->first_ms = (double)b->args->prompt * 1e3 / b->prefill.median;
     return BANTAM_OK;
 }
 
-static bantam_status run_decode(bench *b, bantam_error *err)
+/* Makes the system forget the most memory this process has held; false where it cannot. */
+static bool reset_peak(void)
 {
-    bantam_session *s = b->engine.session;
+    FILE *f = fopen("/proc/self/clear_refs", "w");
 
-    for (uint32_t i = 0; i < b->args->repeat; i++) {
-        bantam_status status = bantam_session_rewind(s, b->args->depth, err);
-        const double start = cli_now_ms();
-        for (uint32_t t = 0; t < b->args->predict && !status; t++) {
-            status = bantam_session_feed(s, b->tokens + t, 1, err);
-        }
-        if (status) return status;
-        b->times_ms[i] = cli_now_ms() - start;
-        cli_progress("tokens", i + 1, b->args->repeat);
+    if (!f) return false;
+    const bool written = fputs("5", f) >= 0;
+    return fclose(f) == 0 && written;
+}
+
+static double mean(double before, double after)
+{
+    return before > 0.0 && after > 0.0 ? (before + after) / 2 : before + after;
+}
+
+/* What measuring takes of memory is none of the model's. */
+static bantam_status run_between_measures(bench *b, bantam_error *err)
+{
+    const uint32_t n_threads = b->engine.plan.n_threads;
+    const char *const cpu = b->args->cpu;
+    const uint64_t opened = cli_peak_bytes();
+    bantam_device_speed before = {0}, after;
+    bantam_status status = warm_up(b, err);
+    const uint64_t warm = cli_peak_bytes();
+
+    if (!status && reset_peak()) {
+        status = bantam_device_measure(cpu, n_threads, &before, err);
+        reset_peak();
     }
-    b->decode = rate_of(spread_of(b->times_ms, b->args->repeat), b->args->predict);
+    if (!status) status = run_all(b, err);
+    const uint64_t ran = cli_peak_bytes();
+    if (!status) status = bantam_device_measure(cpu, n_threads, &after, err);
+    if (status) return status;
+
+    b->peak_bytes = opened > warm ? opened : warm;
+    if (ran > b->peak_bytes) b->peak_bytes = ran;
+    b->speed = (bantam_device_speed){n_threads, mean(before.read_gb_s, after.read_gb_s),
+                                     mean(before.int8_gops, after.int8_gops),
+                                     mean(before.fp32_gflops, after.fp32_gflops)};
     return BANTAM_OK;
 }
 
-/* ---- memory bandwidth -------------------------------------------------------------------- */
+/* ---- what the rates come to -------------------------------------------------------------- */
 
-typedef struct reader {
-    const uint64_t *words;
-    size_t n;
-    uint64_t sum;
-} reader;
-
-static void *read_words(void *user)
+/* Bytes one made token reads, on average over the run: the weights, and the keys and values of
+ * all positions before it. */
+static double bytes_of_token(const bench *b)
 {
-    reader *r = user;
-    uint64_t a = 0, b = 0, c = 0, d = 0;
+    const bantam_plan_info *plan = &b->engine.plan;
+    const double before = (double)b->args->depth + (double)b->args->predict / 2;
 
-    for (size_t i = 0; i + 4 <= r->n; i += 4) {
-        a += r->words[i];
-        b += r->words[i + 1];
-        c += r->words[i + 2];
-        d += r->words[i + 3];
-    }
-    r->sum = a + b + c + d;
-    return NULL;
+    return (double)b->engine.info.token_bytes +
+           (double)plan->kv_bytes * before / (double)plan->context_tokens;
 }
 
-/* One pass over the buffer with n threads; the sum keeps the reads from being left out. */
-static uint64_t read_once(const uint64_t *words, size_t total, uint32_t n)
+/* Multiplications and additions of one prompt token, on average: two for each weight of the
+ * layers' matrices; in attention, for each position before it and its own, two for each
+ * dimension of every head's key, and of its value. */
+static double operations_of_token(const bench *b)
 {
-    pthread_t threads[MOST_THREADS];
-    reader readers[MOST_THREADS];
-    bool started[MOST_THREADS];
-    uint64_t sum = 0;
-    const size_t share = total / n;
+    const bantam_model_info *m = &b->engine.info;
+    const double q = (double)m->n_heads * m->head_dim, kv = (double)m->n_kv_heads * m->head_dim;
+    const double matrices = m->n_embd * (2 * q + 2 * kv + 3.0 * m->n_ffn);
+    const double positions = (double)b->args->depth + ((double)b->args->prompt + 1) / 2;
 
-    for (uint32_t i = 0; i < n; i++) {
-        readers[i] = (reader){words + i * share, share, 0};
-        started[i] = pthread_create(&threads[i], NULL, read_words, &readers[i]) == 0;
-        if (!started[i]) read_words(&readers[i]);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (started[i]) pthread_join(threads[i], NULL);
-        sum += readers[i].sum;
-    }
-    return sum;
+    return m->n_layers * (2 * matrices + 4 * q * positions);
 }
 
-/* The best of a few passes over a buffer that no cache holds, in GB/s. 0 where there is not
- * enough memory to try. */
-static double measure_bandwidth(uint32_t n_threads)
+static double share_of_bandwidth(const bench *b)
 {
-    const uint32_t n = n_threads == 0 ? 1 : n_threads > MOST_THREADS ? MOST_THREADS : n_threads;
-    bantam_device_info device;
-    double best = 0.0;
-    volatile uint64_t sink = 0;
+    return b->decode.median * bytes_of_token(b) / (b->speed.read_gb_s * 1e9);
+}
 
-    bantam_device_describe(&device);
-    if (device.available_bytes < 2 * bandwidth_bytes) return 0.0;
-    uint64_t *words = malloc(bandwidth_bytes);
-    if (!words) return 0.0;
-    memset(words, 1, bandwidth_bytes);
-    for (int i = 0; i < BANDWIDTH_PASSES; i++) {
-        const double start = cli_now_ms();
-        sink += read_once(words, bandwidth_bytes / sizeof *words, n);
-        const double rate = (double)bandwidth_bytes / ((cli_now_ms() - start) * 1e6);
-        if (rate > best) best = rate;
-    }
-    (void)sink;
-    free(words);
-    return best;
+/* Weights stored as floats are computed with as floats. */
+static bool computes_in_floats(const bench *b)
+{
+    const bantam_text type = b->engine.info.type;
+
+    return type.size > 0 && (type.data[0] == 'F' || (type.size > 1 && type.data[1] == 'F'));
+}
+
+static double share_of_peak(const bench *b)
+{
+    const double peak = computes_in_floats(b) ? b->speed.fp32_gflops : b->speed.int8_gops;
+
+    return b->prefill.median * operations_of_token(b) / (peak * 1e9);
 }
 
 /* ---- the report -------------------------------------------------------------------------- */
 
-/* What one token reads of the weights, as a share of what memory delivers in its time. */
-static double share_of_bandwidth(const bench *b)
-{
-    return b->decode.median * (double)b->engine.info.weight_bytes / (b->bandwidth * 1e9);
-}
-
 static json_t *json_spread(spread s, uint32_t tokens)
 {
-    return json_pack("{s:I,s:o,s:o,s:o}", "tokens", (json_int_t)tokens, "median",
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o}", "tokens", (json_int_t)tokens, "median",
                      cli_json_real(s.median), "min", cli_json_real(s.min), "max",
-                     cli_json_real(s.max));
+                     cli_json_real(s.max), "p25", cli_json_real(s.low), "p75",
+                     cli_json_real(s.high));
 }
 
-static void put_json(const bench *b, const bantam_device_info *device, uint64_t peak)
+static void put_real(json_t *o, const char *key, bool known, double value)
+{
+    json_object_set_new(o, key, known ? cli_json_real(value) : json_null());
+}
+
+static void put_json(const bench *b)
 {
     const bantam_model_info *m = &b->engine.info;
     const bantam_text path = {b->engine.path, strlen(b->engine.path)};
-    json_t *o =
-        json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:s}", "model", cli_json_text(path), "family",
-                  cli_json_text(m->family), "type", cli_json_text(m->type), "params",
-                  (json_int_t)m->n_params, "file_bytes", (json_int_t)m->file_bytes, "threads",
-                  (json_int_t)b->engine.plan.n_threads, "cpu", device->cpu);
+    const bool read = b->speed.read_gb_s > 0.0;
+    json_t *o = json_pack(
+        "{s:o,s:o,s:o,s:I,s:I,s:I,s:s}", "model", cli_json_text(path), "family",
+        cli_json_text(m->family), "type", cli_json_text(m->type), "params",
+        (json_int_t)m->n_params, "file_bytes", (json_int_t)m->file_bytes, "threads",
+        (json_int_t)b->engine.plan.n_threads, "cpu", bantam_model_cpu(b->engine.model));
 
+    json_object_set_new(o, "runs", json_integer((json_int_t)b->args->repeat));
+    json_object_set_new(o, "depth", json_integer((json_int_t)b->args->depth));
     json_object_set_new(o, "prefill", json_spread(b->prefill, b->args->prompt));
     json_object_set_new(o, "decode", json_spread(b->decode, b->args->predict));
-    json_object_set_new(o, "load_ms", cli_json_real(b->engine.load_ms));
-    json_object_set_new(o, "first_token_ms", cli_json_real(b->first_ms.median));
-    json_object_set_new(o, "peak_bytes", json_integer((json_int_t)peak));
-    const bool known = b->bandwidth > 0.0;
-    json_object_set_new(o, "bandwidth_gb_s", known ? cli_json_real(b->bandwidth) : json_null());
-    json_object_set_new(o, "decode_share_of_bandwidth",
-                        known ? cli_json_real(share_of_bandwidth(b)) : json_null());
+    put_real(o, "load_ms", true, b->engine.load_ms);
+    put_real(o, "first_token_ms", true, b->first_ms);
+    json_object_set_new(o, "peak_bytes", json_integer((json_int_t)b->peak_bytes));
+    json_object_set_new(o, "planned_bytes",
+                        json_integer((json_int_t)b->engine.plan.total_bytes));
+    put_real(o, "bandwidth_gb_s", read, b->speed.read_gb_s);
+    put_real(o, "decode_bytes_per_token", true, bytes_of_token(b));
+    put_real(o, "decode_share_of_bandwidth", read, read ? share_of_bandwidth(b) : 0.0);
+    put_real(o, "int8_peak_gops", true, b->speed.int8_gops);
+    put_real(o, "fp32_peak_gflops", true, b->speed.fp32_gflops);
+    put_real(o, "prefill_ops_per_token", true, operations_of_token(b));
+    put_real(o, "prefill_share_of_peak", true, share_of_peak(b));
     cli_put_json(o);
 }
 
-static void put_plain(const bench *b, const bantam_device_info *device, uint64_t peak)
+static void put_rates(const char *name, uint32_t tokens, spread s)
+{
+    cli_printf("%-7s %6" PRIu32
+               " tokens  %9.2f /s   middle half %.2f to %.2f, all %.2f to %.2f\n",
+               name, tokens, s.median, s.low, s.high, s.min, s.max);
+}
+
+static void put_plain(const bench *b)
 {
     const bantam_model_info *m = &b->engine.info;
 
@@ -203,17 +269,21 @@ static void put_plain(const bench *b, const bantam_device_info *device, uint64_t
     cli_put_text(m->type);
     cli_printf(", %.1f M parameters, %.1f MB; %" PRIu32 " threads, %s\n",
                (double)m->n_params / 1e6, (double)m->file_bytes / 1e6, b->engine.plan.n_threads,
-               device->cpu);
-    cli_printf("prompt  %6" PRIu32 " tokens  %9.2f /s  (%.2f to %.2f)\n", b->args->prompt,
-               b->prefill.median, b->prefill.min, b->prefill.max);
-    cli_printf("decode  %6" PRIu32 " tokens  %9.2f /s  (%.2f to %.2f)\n", b->args->predict,
-               b->decode.median, b->decode.min, b->decode.max);
-    cli_printf("load %.0f ms, first token after %.0f ms, peak memory %.1f MB\n",
-               b->engine.load_ms, b->first_ms.median, (double)peak / 1e6);
-    if (b->bandwidth > 0.0) {
-        cli_printf("memory bandwidth %.1f GB/s, of which decoding uses %.0f %%\n", b->bandwidth,
-                   share_of_bandwidth(b) * 100);
+               bantam_model_cpu(b->engine.model));
+    put_rates("prompt", b->args->prompt, b->prefill);
+    put_rates("decode", b->args->predict, b->decode);
+    cli_printf("load %.0f ms, first token after %.0f ms; memory %.1f MB at most, %.1f MB "
+               "planned\n",
+               b->engine.load_ms, b->first_ms, (double)b->peak_bytes / 1e6,
+               (double)b->engine.plan.total_bytes / 1e6);
+    if (b->speed.read_gb_s > 0.0) {
+        cli_printf("memory  %.1f GB/s; decode reads %.1f MB a token: %.0f %% of it\n",
+                   b->speed.read_gb_s, bytes_of_token(b) / 1e6, share_of_bandwidth(b) * 100);
     }
+    cli_printf("peak    %.0f GOPS in 8 bits, %.0f GFLOPS; a prompt token takes %.2f G: %.0f %% "
+               "of the %s\n",
+               b->speed.int8_gops, b->speed.fp32_gflops, operations_of_token(b) / 1e9,
+               share_of_peak(b) * 100, computes_in_floats(b) ? "second" : "first");
 }
 
 /* Any tokens of the vocabulary will do; a fixed sequence makes runs alike. */
@@ -225,7 +295,8 @@ static void make_tokens(bench *b)
 
     if (args->depth > n) n = args->depth;
     b->tokens = cli_grow(NULL, n, sizeof *b->tokens);
-    b->times_ms = cli_grow(NULL, args->repeat, sizeof *b->times_ms);
+    b->prefill_ms = cli_grow(NULL, args->repeat, sizeof *b->prefill_ms);
+    b->token_ms = cli_grow(NULL, args->repeat, sizeof *b->token_ms);
     for (uint32_t i = 0; i < n; i++) {
         state = state * 1664525u + 1013904223u;
         b->tokens[i] = (state >> 8) % b->engine.info.n_vocab;
@@ -236,34 +307,24 @@ int cli_bench(const cli_args *args)
 {
     bench b = {.args = args};
     const uint32_t longest = args->prompt > args->predict ? args->prompt : args->predict;
-    bantam_device_info device;
     bantam_error err = {0};
     int status = cli_engine_open(&b.engine, args, args->depth + longest);
 
     if (status) return status;
     make_tokens(&b);
-    bantam_status failed = BANTAM_OK;
-    if (args->depth > 0) {
-        failed = bantam_session_feed(b.engine.session, b.tokens, args->depth, &err);
-    }
-    if (!failed) failed = run_prefill(&b, &err);
-    if (!failed) failed = run_decode(&b, &err);
+    const bantam_status failed = run_between_measures(&b, &err);
     cli_progress("", 0, 0);
     if (failed) {
         status = cli_fail(&err);
         if (status == CLI_INTERRUPTED) status = cli_signal_status();
+    } else if (args->json) {
+        put_json(&b);
     } else {
-        const uint64_t peak = cli_peak_bytes(); /* before memory is taken to measure it */
-        b.bandwidth = measure_bandwidth(b.engine.plan.n_threads);
-        bantam_device_describe(&device);
-        snprintf(device.cpu, sizeof device.cpu, "%s", bantam_model_cpu(b.engine.model));
-        if (args->json)
-            put_json(&b, &device, peak);
-        else
-            put_plain(&b, &device, peak);
+        put_plain(&b);
     }
     free(b.tokens);
-    free(b.times_ms);
+    free(b.prefill_ms);
+    free(b.token_ms);
     cli_engine_close(&b.engine);
     return status;
 }

@@ -128,7 +128,8 @@ static void check_settings(checkup *c)
     const char *folder = setting("BANTAM_CACHE");
     struct stat st;
 
-    if (folder && strcmp(folder, "off") != 0 && stat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) {
+    if (folder && strcmp(folder, "off") != 0 && stat(folder, &st) == 0 &&
+        !S_ISDIR(st.st_mode)) {
         problem(c, "BANTAM_CACHE names no folder: %s", folder);
     }
 }

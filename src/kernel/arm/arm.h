@@ -11,4 +11,19 @@ void bnt_kernels_neon(bnt_kernels *k);    /* the baseline of the architecture */
 void bnt_kernels_dotprod(bnt_kernels *k); /* and SDOT, UDOT */
 void bnt_kernels_i8mm(bnt_kernels *k);    /* and SMMLA, USDOT */
 
+/* Plain floats, which the other sets bring nothing for: for the functions above to call. */
+void bnt_vector_neon(bnt_kernels *k);
+void bnt_rows_neon(bnt_kernels *k);
+void bnt_attend_neon(bnt_kernels *k);
+
+/* Products of few tokens, by place of the type in the table. */
+extern const bnt_gemv_fn bnt_gemv_neon[BNT_TILES];
+extern const bnt_gemv_fn bnt_gemv_dotprod[BNT_TILES];
+extern const bnt_gemv_fn bnt_gemv_i8mm[BNT_TILES];
+
+/* GEMM, and how tokens are packed for it. */
+void bnt_gemm_neon(bnt_kernels *k);
+void bnt_gemm_dotprod(bnt_kernels *k);
+void bnt_gemm_i8mm(bnt_kernels *k);
+
 #endif

@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernel/body/lanes.h"
-
 #define BNT_LANES 1
 #define TILE_WIDE 3
 #define TILE_DEEP 2
+
+#include "kernel/body/lanes.h"
 
 typedef struct {
     float32x4_t a, b, c, d;
@@ -142,6 +142,21 @@ static inline vf vf_load_i8_n(const void *p, size_t n)
     return vf_load_i8(bytes);
 }
 
+static inline vf vf_set1_f16(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    const float32x4_t x = vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h)));
+    return (vf){x, x, x, x};
+}
+
+static inline vf vf_load_twice(const float *p)
+{
+    const float32x4_t low = vld1q_f32(p), high = vld1q_f32(p + 4);
+    return (vf){vzip1q_f32(low, low), vzip2q_f32(low, low), vzip1q_f32(high, high),
+                vzip2q_f32(high, high)};
+}
+
 /* The instruction keeps the upper bits of a NaN; the contract wants one NaN. */
 static inline uint16x4_t half_of(float32x4_t a)
 {
@@ -217,6 +232,11 @@ static inline vf vf_fnma(vf a, vf b, vf c)
 static inline vf vf_neg(vf a)
 {
     return V_EACH(vf, vnegq_f32, a);
+}
+
+static inline vf vf_swap_pairs(vf a)
+{
+    return V_EACH(vf, vrev64q_f32, a);
 }
 
 static inline vf vf_where_gt(vf a, vf b, vf x, vf y)
@@ -406,8 +426,7 @@ static inline vb vb_low(vb a)
 
 static inline vb vb_high(vb a)
 {
-    return (vb){vshrq_n_u8(a.a, 4), vshrq_n_u8(a.b, 4), vshrq_n_u8(a.c, 4),
-                vshrq_n_u8(a.d, 4)};
+    return (vb){vshrq_n_u8(a.a, 4), vshrq_n_u8(a.b, 4), vshrq_n_u8(a.c, 4), vshrq_n_u8(a.d, 4)};
 }
 
 static inline vi vi_from_vb(vb a)

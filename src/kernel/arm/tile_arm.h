@@ -1,19 +1,39 @@
-/* tile_arm.h - what the integer kernels of all Arm sets share: where the sections of a block lie
- * and how weights come out of its lines.
+/* tile_arm.h - what the integer kernels of all Arm sets share: where the sections of a block
+ * lie and how weights come out of its lines.
  *
  * A q register holds four rows by four columns, a quarter of a line. The lane numbers and shift
  * counts of instructions must be literal even without optimization, so the four lines of a span
  * are four functions, made by one macro. `kind` is a constant wherever these are inlined.
+ *
+ * Empty for other processors.
  */
 #ifndef BNT_KERNEL_ARM_TILE_ARM_H
 #define BNT_KERNEL_ARM_TILE_ARM_H
+#if defined(__aarch64__)
 #include <arm_neon.h>
 #include <string.h>
 
 #include "kernel/kernel.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define MICRO static __attribute__((noinline)) /* keeps its name, for the scripts that look */
+#define MICRO  static __attribute__((noinline)) /* keeps its name, for the scripts that look */
+
+/* For i from 0 to n - 1, n at most 4 or 8: a loop over registers, whose arrays become registers
+ * only when it is unrolled. (Clang 14 keeps arrays that were indexed in loops of one round in
+ * memory; here all are of four or eight, some of which do nothing.) */
+#define EACH(i, n)  _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) if (i < (n))
+#define EACH8(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) if (i < (n))
+
+/* Compilers like to load and unpack everything a loop needs at its top, and then run out of
+ * registers. What v needs is computed before this, no load after it moves up. */
+#define IN_ORDER(v) __asm__ volatile("" : "+w"(v) : : "memory")
+
+/* Of large tiles Clang needs to be told of every sum; GCC then moves some of them about. */
+#if defined(__clang__)
+enum { ALL_IN_ORDER = 1 };
+#else
+enum { ALL_IN_ORDER = 0 };
+#endif
 
 /* The layouts drawn in tile.h. */
 static const bnt_tile bnt_layouts_arm[BNT_TILES] = {
@@ -66,8 +86,8 @@ INLINE bnt_block_arm locate(const bnt_tile_index kind, const uint8_t *group, uin
     const bnt_tile *const t = &bnt_layouts_arm[kind];
     const uint32_t left = columns - i * BNT_TILE_BLOCK;
     const uint32_t n = left < BNT_TILE_BLOCK ? left / BNT_TILE_SPAN : BNT_TILE_SPANS;
-    const uint8_t *const tile = group + bnt_tile_head_bytes(t, columns) +
-                                (size_t)i * bnt_tile_bytes(t, BNT_TILE_SPANS);
+    const uint8_t *const tile =
+        group + bnt_tile_head_bytes(t, columns) + (size_t)i * bnt_tile_bytes(t, BNT_TILE_SPANS);
     const bnt_block_arm b = {
         .head = group + (size_t)i * t->head_bytes,
         .scales = tile,
@@ -81,8 +101,8 @@ INLINE bnt_block_arm locate(const bnt_tile_index kind, const uint8_t *group, uin
 
 /* ---- weights ---- */
 
-/* Four rows of line j of a span: columns 4 j to 4 j + 3 and 16 + 4 j to 16 + 4 j + 3. Codes of 4
- * to 6 bits are as stored, without their zero. */
+/* Four rows of line j of a span: columns 4 j to 4 j + 3 and 16 + 4 j to 16 + 4 j + 3. Codes of
+ * 4 to 6 bits are as stored, without their zero. */
 typedef struct bnt_weights_arm {
     int8x16_t lo, hi;
 } bnt_weights_arm;
@@ -101,14 +121,14 @@ INLINE bnt_high_arm load_high(const bnt_tile_index kind, const uint8_t *high)
 }
 
 /* Bit J, and bit 4 + J, moved to bit 4; bits 2 J and 2 J + 1 to bits 4 and 5. */
-#define ONE_LOW_0(h) vshlq_n_u8(h, 4)
-#define ONE_LOW_1(h) vshlq_n_u8(h, 3)
-#define ONE_LOW_2(h) vshlq_n_u8(h, 2)
-#define ONE_LOW_3(h) vshlq_n_u8(h, 1)
-#define ONE_TOP_0(h) (h)
-#define ONE_TOP_1(h) vshrq_n_u8(h, 1)
-#define ONE_TOP_2(h) vshrq_n_u8(h, 2)
-#define ONE_TOP_3(h) vshrq_n_u8(h, 3)
+#define ONE_LOW_0(h)  vshlq_n_u8(h, 4)
+#define ONE_LOW_1(h)  vshlq_n_u8(h, 3)
+#define ONE_LOW_2(h)  vshlq_n_u8(h, 2)
+#define ONE_LOW_3(h)  vshlq_n_u8(h, 1)
+#define ONE_TOP_0(h)  (h)
+#define ONE_TOP_1(h)  vshrq_n_u8(h, 1)
+#define ONE_TOP_2(h)  vshrq_n_u8(h, 2)
+#define ONE_TOP_3(h)  vshrq_n_u8(h, 3)
 #define TWO_BITS_0(h) vshlq_n_u8(h, 4)
 #define TWO_BITS_1(h) vshlq_n_u8(h, 2)
 #define TWO_BITS_2(h) (h)
@@ -205,7 +225,7 @@ INLINE void load_scales(const bnt_tile_index kind, const uint8_t *scales, const 
     }
     int32x4_t s[4];
     load_bytes(scales + 16 * half, n, has_halves(kind), s);
-    for (int i = 0; i < n; i++) {
+    EACH(i, n) {
         out[i] = vmulq_f32(d[i], vcvtq_f32_s32(s[i]));
     }
 }
@@ -221,4 +241,5 @@ INLINE float32x4_t magic_float(int32x4_t v)
     return vsubq_f32(vreinterpretq_f32_s32(v), vdupq_n_f32(12582912.0f));
 }
 
+#endif
 #endif

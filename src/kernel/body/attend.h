@@ -10,26 +10,19 @@
  */
 #ifndef BNT_KERNEL_BODY_ATTEND_H
 #define BNT_KERNEL_BODY_ATTEND_H
+#include "kernel/body/tiles.h"
 #include "kernel/kernel.h"
 #ifdef BNT_LANES
 
 #define ATTEND_INLINE static inline __attribute__((always_inline))
 
-/* The widest tile of each form: turning bytes into floats takes registers of its own. */
-#if TILE_WIDE == 6
-enum { ATTEND_WIDE_F32 = 6, ATTEND_WIDE_F16 = 4, ATTEND_WIDE_Q8 = 4 };
-#else
-enum { ATTEND_WIDE_F32 = 3, ATTEND_WIDE_F16 = 3, ATTEND_WIDE_Q8 = 2 };
-#endif
 enum { ATTEND_VALUES_AHEAD = 32 }; /* rows that memory is asked for in advance */
 
+/* Turning halves and bytes into floats takes registers too, and serves few queries: many get
+ * their keys and values expanded first. */
 static inline uint32_t attend_width(bnt_kv_form form, uint32_t n)
 {
-    const uint32_t most = form == BNT_KV_FORM_F32   ? ATTEND_WIDE_F32
-                          : form == BNT_KV_FORM_F16 ? ATTEND_WIDE_F16
-                                                    : ATTEND_WIDE_Q8;
-    const uint32_t width = tile_width(n);
-    return width < most ? width : n < most ? n : most;
+    return tile_width(n, form == BNT_KV_FORM_F32 ? 6 : 4);
 }
 
 /* ---- scores ------------------------------------------------------------------------------ */
@@ -55,14 +48,15 @@ ATTEND_INLINE vf attend_keys(bnt_kv_form form, const uint8_t *block, size_t d, v
 }
 
 /* Dimensions d to end for all sums; those of Q8 share one scale. */
-ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[TILE_DEEP], bnt_kv_form form,
-                              const int n_q, const int n_blocks, size_t d, size_t end)
+ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[4], bnt_kv_form form, const int n_q,
+                              const int n_blocks, size_t d, size_t end)
 {
     const size_t block_bytes = t->block_bytes, q_stride = t->q_stride;
     const uint8_t *const keys = t->keys;
     const float *const q = t->q;
-    vf scale[TILE_DEEP];
+    vf scale[4];
 
+    TILE_LOOP
     for (int b = 0; b < n_blocks; b++) {
         const uint8_t *const block = keys + (size_t)b * block_bytes;
         scale[b] = form == BNT_KV_FORM_Q8
@@ -70,15 +64,18 @@ ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[TILE_DEEP], bnt_kv_fo
                        : vf_zero();
     }
     for (; d < end; d++) {
-        vf key[TILE_DEEP];
+        vf key[4];
+        TILE_LOOP
         for (int b = 0; b < n_blocks; b++) {
             const uint8_t *const block = keys + (size_t)b * block_bytes;
-            key[b] = attend_keys(form, block, d, scale[b]);
+            key[b] = vf_keep(attend_keys(form, block, d, scale[b]));
             if (form == BNT_KV_FORM_F16) lanes_prefetch(block + t->chunk_bytes + 32 * d);
             if (form == BNT_KV_FORM_Q8) lanes_prefetch(block + t->chunk_bytes + 16 * d);
         }
+        TILE_LOOP
         for (int i = 0; i < n_q; i++) {
             const vf x = vf_set1(q[(size_t)i * q_stride + d]);
+            TILE_LOOP
             for (int b = 0; b < n_blocks; b++) {
                 s[i][b] = vf_fma(x, key[b], s[i][b]);
             }
@@ -90,9 +87,11 @@ ATTEND_INLINE void score(const score_tile *t, bnt_kv_form form, const int n_q,
                          const int n_blocks)
 {
     const size_t head_dim = t->head_dim;
-    vf s[TILE_WIDE][TILE_DEEP];
+    vf s[TILE_COLUMNS][4];
 
+    TILE_LOOP
     for (int i = 0; i < n_q; i++) {
+        TILE_LOOP
         for (int b = 0; b < n_blocks; b++) {
             s[i][b] = vf_zero();
         }
@@ -104,23 +103,15 @@ ATTEND_INLINE void score(const score_tile *t, bnt_kv_form form, const int n_q,
     } else {
         score_span(t, s, form, n_q, n_blocks, 0, head_dim);
     }
+    TILE_LOOP
     for (int i = 0; i < n_q; i++) {
+        TILE_LOOP
         for (int b = 0; b < n_blocks; b++) {
             vf_store(t->scores + i * BNT_CHUNK_POSITIONS + b * 16,
                      vf_mul(vf_set1(t->scale), s[i][b]));
         }
     }
 }
-
-#define SCORE_TILE(name, form, n_q)                                                            \
-    static __attribute__((noinline)) void score_##name##_##n_q##x1(const score_tile *t)        \
-    {                                                                                          \
-        score(t, form, n_q, 1);                                                                \
-    }                                                                                          \
-    static __attribute__((noinline)) void score_##name##_##n_q##_deep(const score_tile *t)     \
-    {                                                                                          \
-        score(t, form, n_q, TILE_DEEP);                                                        \
-    }
 
 /* ---- mix --------------------------------------------------------------------------------- */
 
@@ -136,22 +127,28 @@ typedef struct mix_tile {
 
 typedef void (*mix_tile_fn)(const mix_tile *t);
 
+/* The scale of a value's dimension d, as the form Q8 needs it. */
+ATTEND_INLINE vf attend_scale(bnt_kv_form form, const uint8_t *row, size_t d)
+{
+    return form == BNT_KV_FORM_Q8 ? vf_set1_f16(row + d / 32 * 34) : vf_zero();
+}
+
 /* 16 dimensions of a value from d on, a multiple of 16. */
-ATTEND_INLINE vf attend_values(bnt_kv_form form, const uint8_t *row, size_t d)
+ATTEND_INLINE vf attend_values(bnt_kv_form form, const uint8_t *row, size_t d, vf scale)
 {
     if (form == BNT_KV_FORM_F32) return vf_load((const float *)(const void *)(row + 4 * d));
     if (form == BNT_KV_FORM_F16) return vf_load_f16(row + 2 * d);
-    const uint8_t *const block = row + d / 32 * 34;
-    return vf_mul(vf_set1_f16(block), vf_load_i8(block + 2 + d % 32));
+    return vf_mul(scale, vf_load_i8(row + d / 32 * 34 + 2 + d % 32));
 }
 
-ATTEND_INLINE vf attend_values_n(bnt_kv_form form, const uint8_t *row, size_t d, size_t n)
+ATTEND_INLINE vf attend_values_n(bnt_kv_form form, const uint8_t *row, size_t d, size_t n,
+                                 vf scale)
 {
     if (form == BNT_KV_FORM_F32) {
         return vf_load_n((const float *)(const void *)(row + 4 * d), n);
     }
     if (form == BNT_KV_FORM_F16) return vf_load_f16_n(row + 2 * d, n);
-    return attend_values(form, row, d); /* blocks are padded */
+    return attend_values(form, row, d, scale); /* blocks are padded */
 }
 
 ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const int n_vectors,
@@ -159,35 +156,45 @@ ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const
 {
     const float *const p = t->p;
     const size_t dim = t->dim, n = t->n;
-    vf o[TILE_WIDE][TILE_DEEP];
+    vf o[TILE_COLUMNS][4];
 
+    TILE_LOOP
     for (int i = 0; i < n_q; i++) {
         const float *const out = t->out + (size_t)i * t->out_stride + dim;
+        TILE_LOOP
         for (int v = 0; v < n_vectors; v++) {
             o[i][v] = cut ? vf_load_n(out, n) : vf_load(out + v * 16);
         }
     }
     for (size_t j = t->begin; j < t->end; j++) {
         const uint8_t *const row = t->values + j * t->row_bytes;
-        vf value[TILE_DEEP];
+        vf value[4], scale = vf_zero();
+        TILE_LOOP
         for (int v = 0; v < n_vectors; v++) {
+            /* A tile of several vectors begins at a multiple of 32: two share a scale. */
             const size_t d = dim + (size_t)v * 16;
-            value[v] = cut ? attend_values_n(form, row, d, n) : attend_values(form, row, d);
+            if (v % 2 == 0) scale = attend_scale(form, row, d);
+            value[v] = cut ? attend_values_n(form, row, d, n, scale)
+                           : attend_values(form, row, d, scale);
         }
         if (form != BNT_KV_FORM_F32) {
             const uint8_t *const next = row + ATTEND_VALUES_AHEAD * t->row_bytes;
             lanes_prefetch(next + (form == BNT_KV_FORM_F16 ? 2 * dim : dim));
             if (form == BNT_KV_FORM_F16 && n_vectors > 2) lanes_prefetch(next + 2 * dim + 64);
         }
+        TILE_LOOP
         for (int i = 0; i < n_q; i++) {
             const vf x = vf_set1(p[(size_t)i * BNT_CHUNK_POSITIONS + j]);
+            TILE_LOOP
             for (int v = 0; v < n_vectors; v++) {
                 o[i][v] = vf_fma(x, value[v], o[i][v]);
             }
         }
     }
+    TILE_LOOP
     for (int i = 0; i < n_q; i++) {
         float *const out = t->out + (size_t)i * t->out_stride + dim;
+        TILE_LOOP
         for (int v = 0; v < n_vectors; v++) {
             if (cut) {
                 vf_store_n(out, o[i][v], n);
@@ -198,19 +205,18 @@ ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const
     }
 }
 
-#define MIX_TILE(name, form, n_q)                                                              \
-    static __attribute__((noinline)) void mix_##name##_##n_q##x1(const mix_tile *t)            \
-    {                                                                                          \
-        mix(t, form, n_q, 1, false);                                                           \
-    }                                                                                          \
-    static __attribute__((noinline)) void mix_##name##_##n_q##_deep(const mix_tile *t)         \
-    {                                                                                          \
-        mix(t, form, n_q, TILE_DEEP, false);                                                   \
-    }
-
 /* ---- the tiles of each form -------------------------------------------------------------- */
 
-#define ATTEND_TILES(name, form, n_q) SCORE_TILE(name, form, n_q) MIX_TILE(name, form, n_q)
+#define ATTEND_TILE(name, form, n_q, n_vectors)                                                \
+    static                                                                                     \
+        __attribute__((noinline)) void score_##name##_##n_q##x##n_vectors(const score_tile *t) \
+    {                                                                                          \
+        score(t, form, n_q, n_vectors);                                                        \
+    }                                                                                          \
+    static __attribute__((noinline)) void mix_##name##_##n_q##x##n_vectors(const mix_tile *t)  \
+    {                                                                                          \
+        mix(t, form, n_q, n_vectors, false);                                                   \
+    }
 
 /* A vector that is cut is rare: head_dim no multiple of 16. One query at a time will do. */
 #define ATTEND_CUT(name, form)                                                                 \
@@ -219,60 +225,72 @@ ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const
         mix(t, form, 1, 1, true);                                                              \
     }
 
-ATTEND_TILES(f32, BNT_KV_FORM_F32, 1)
-ATTEND_TILES(f32, BNT_KV_FORM_F32, 2)
-ATTEND_TILES(f32, BNT_KV_FORM_F32, 3)
-ATTEND_TILES(f16, BNT_KV_FORM_F16, 1)
-ATTEND_TILES(f16, BNT_KV_FORM_F16, 2)
-ATTEND_TILES(f16, BNT_KV_FORM_F16, 3)
-ATTEND_TILES(q8, BNT_KV_FORM_Q8, 1)
-ATTEND_TILES(q8, BNT_KV_FORM_Q8, 2)
-ATTEND_CUT(f32, BNT_KV_FORM_F32)
-ATTEND_CUT(f16, BNT_KV_FORM_F16)
-ATTEND_CUT(q8, BNT_KV_FORM_Q8)
-#if TILE_WIDE == 6
-ATTEND_TILES(q8, BNT_KV_FORM_Q8, 3)
-ATTEND_TILES(f32, BNT_KV_FORM_F32, 4)
-ATTEND_TILES(f16, BNT_KV_FORM_F16, 4)
-ATTEND_TILES(q8, BNT_KV_FORM_Q8, 4)
-ATTEND_TILES(f32, BNT_KV_FORM_F32, 6)
-#define ATTEND_FORMS(name, shape)                                                              \
+#define ATTEND_SINGLE_TILES(name, form)                                                        \
+    ATTEND_TILE(name, form, 1, 1)                                                              \
+    ATTEND_TILE(name, form, 2, 1)                                                              \
+    ATTEND_TILE(name, form, 3, 1)                                                              \
+    ATTEND_TILE(name, form, 4, 1)                                                              \
+    ATTEND_CUT(name, form)
+
+#if TILE_IS_LARGE
+#define ATTEND_DEEP_TILES(name, form)                                                          \
+    ATTEND_TILE(name, form, 1, 4)                                                              \
+    ATTEND_TILE(name, form, 2, 4)                                                              \
+    ATTEND_TILE(name, form, 3, 4)                                                              \
+    ATTEND_TILE(name, form, 4, 4)
+#define ATTEND_DEEP(name, widest)                                                              \
     {                                                                                          \
-        {NULL,                                                                                 \
-         name##_f32_1##shape,                                                                  \
-         name##_f32_2##shape,                                                                  \
-         name##_f32_3##shape,                                                                  \
-         name##_f32_4##shape,                                                                  \
-         NULL,                                                                                 \
-         name##_f32_6##shape},                                                                 \
-            {NULL,                                                                             \
-             name##_f16_1##shape,                                                              \
-             name##_f16_2##shape,                                                              \
-             name##_f16_3##shape,                                                              \
-             name##_f16_4##shape,                                                              \
-             NULL,                                                                             \
-             NULL},                                                                            \
-        {                                                                                      \
-            NULL, name##_q8_1##shape, name##_q8_2##shape, name##_q8_3##shape,                  \
-                name##_q8_4##shape, NULL, NULL                                                 \
-        }                                                                                      \
+        NULL, name##_1x4, name##_2x4, name##_3x4, name##_4x4, NULL, widest                     \
     }
 #else
-#define ATTEND_FORMS(name, shape)                                                              \
+#define ATTEND_DEEP_TILES(name, form)                                                          \
+    ATTEND_TILE(name, form, 1, 2)                                                              \
+    ATTEND_TILE(name, form, 2, 2)
+#define ATTEND_DEEP(name, widest)                                                              \
     {                                                                                          \
-        {NULL, name##_f32_1##shape, name##_f32_2##shape, name##_f32_3##shape},                 \
-            {NULL, name##_f16_1##shape, name##_f16_2##shape, name##_f16_3##shape},             \
-        {                                                                                      \
-            NULL, name##_q8_1##shape, name##_q8_2##shape, NULL                                 \
-        }                                                                                      \
+        NULL, name##_1x2, name##_2x2, name##_3x1, name##_4x1, NULL, widest                     \
     }
 #endif
+#define ATTEND_SINGLE(name, widest)                                                            \
+    {                                                                                          \
+        NULL, name##_1x1, name##_2x1, name##_3x1, name##_4x1, NULL, widest                     \
+    }
 
-/* By form and number of queries: tiles of TILE_DEEP vectors, and of one. */
-static const score_tile_fn score_deep[BNT_KV_FORMS][TILE_WIDE + 1] = ATTEND_FORMS(score, _deep);
-static const score_tile_fn score_x1[BNT_KV_FORMS][TILE_WIDE + 1] = ATTEND_FORMS(score, x1);
-static const mix_tile_fn mix_deep[BNT_KV_FORMS][TILE_WIDE + 1] = ATTEND_FORMS(mix, _deep);
-static const mix_tile_fn mix_x1[BNT_KV_FORMS][TILE_WIDE + 1] = ATTEND_FORMS(mix, x1);
+ATTEND_SINGLE_TILES(f32, BNT_KV_FORM_F32)
+ATTEND_SINGLE_TILES(f16, BNT_KV_FORM_F16)
+ATTEND_SINGLE_TILES(q8, BNT_KV_FORM_Q8)
+ATTEND_DEEP_TILES(f32, BNT_KV_FORM_F32)
+ATTEND_DEEP_TILES(f16, BNT_KV_FORM_F16)
+ATTEND_DEEP_TILES(q8, BNT_KV_FORM_Q8)
+ATTEND_TILE(f32, BNT_KV_FORM_F32, 6, 1)
+#if TILE_IS_LARGE
+ATTEND_TILE(f32, BNT_KV_FORM_F32, 6, 4)
+#define ATTEND_WIDEST(name) name##_6x4
+#else
+#define ATTEND_WIDEST(name) name##_6x1
+#endif
+
+/* By form and number of queries: tiles of tile_vectors, and of one vector. */
+static const score_tile_fn score_deep[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
+    ATTEND_DEEP(score_f32, ATTEND_WIDEST(score_f32)),
+    ATTEND_DEEP(score_f16, NULL),
+    ATTEND_DEEP(score_q8, NULL),
+};
+static const score_tile_fn score_single[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
+    ATTEND_SINGLE(score_f32, score_f32_6x1),
+    ATTEND_SINGLE(score_f16, NULL),
+    ATTEND_SINGLE(score_q8, NULL),
+};
+static const mix_tile_fn mix_deep[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
+    ATTEND_DEEP(mix_f32, ATTEND_WIDEST(mix_f32)),
+    ATTEND_DEEP(mix_f16, NULL),
+    ATTEND_DEEP(mix_q8, NULL),
+};
+static const mix_tile_fn mix_single[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
+    ATTEND_SINGLE(mix_f32, mix_f32_6x1),
+    ATTEND_SINGLE(mix_f16, NULL),
+    ATTEND_SINGLE(mix_q8, NULL),
+};
 static const mix_tile_fn mix_cut[BNT_KV_FORMS] = {mix_f32_cut, mix_f16_cut, mix_q8_cut};
 
 static inline void score_all(bnt_kv_form form, score_tile *t, uint32_t n_q, uint32_t n_blocks)
@@ -286,8 +304,9 @@ static inline void score_all(bnt_kv_form form, score_tile *t, uint32_t n_q, uint
     for (uint32_t i = 0; i < n_q; i += width) {
         width = attend_width(form, n_q - i);
         t->q = q + i * t->q_stride;
+        const uint32_t deep = tile_vectors[width];
         uint32_t b = 0;
-        for (; b + TILE_DEEP <= n_blocks; b += TILE_DEEP) {
+        for (; b + deep <= n_blocks; b += deep) {
             t->keys = keys + b * t->block_bytes;
             t->scores = scores + i * BNT_CHUNK_POSITIONS + b * 16;
             score_deep[form][width](t);
@@ -295,7 +314,7 @@ static inline void score_all(bnt_kv_form form, score_tile *t, uint32_t n_q, uint
         for (; b < n_blocks; b++) {
             t->keys = keys + b * t->block_bytes;
             t->scores = scores + i * BNT_CHUNK_POSITIONS + b * 16;
-            score_x1[form][width](t);
+            score_single[form][width](t);
         }
     }
 }
@@ -310,12 +329,13 @@ static inline void mix_all(bnt_kv_form form, mix_tile *t, uint32_t n_q, uint32_t
         width = attend_width(form, n_q - i);
         t->p = p + i * BNT_CHUNK_POSITIONS;
         t->out = out + i * t->out_stride;
+        const uint32_t deep = 16 * tile_vectors[width];
         t->dim = 0;
-        for (; t->dim + 16 * TILE_DEEP <= head_dim; t->dim += 16 * TILE_DEEP) {
+        for (; t->dim + deep <= head_dim; t->dim += deep) {
             mix_deep[form][width](t);
         }
         for (; t->dim + 16 <= head_dim; t->dim += 16) {
-            mix_x1[form][width](t);
+            mix_single[form][width](t);
         }
         t->n = head_dim - t->dim;
         for (uint32_t k = 0; t->n && k < width; k++) {
@@ -345,10 +365,11 @@ static inline void expand_row(bnt_kv_form form, const uint8_t *row, uint32_t hea
 {
     size_t d = 0;
     for (; d + 16 <= head_dim; d += 16) {
-        vf_store(out + d, attend_values(form, row, d));
+        vf_store(out + d, attend_values(form, row, d, attend_scale(form, row, d)));
     }
     if (d < head_dim) {
-        vf_store_n(out + d, attend_values_n(form, row, d, head_dim - d), head_dim - d);
+        const vf scale = attend_scale(form, row, d);
+        vf_store_n(out + d, attend_values_n(form, row, d, head_dim - d, scale), head_dim - d);
     }
 }
 

@@ -40,6 +40,7 @@
  *   vf_first(n, a, b)          the first n lanes of a, the others of b
  *   vf_exp2_scale(a, k)        a 2^k, for a whole number k in -126 ... 128 and a normal result;
  *                              any lanes else
+ *   vf_keep(a)                 a, in registers; macro, and need not exist (tiles.h says why)
  *   float vf_sum(a)            the tree: s[j] += s[j + 8], then + 4, + 2, + 1
  *   float vf_largest(a)        no NaN; of -0 and +0 either
  *
@@ -72,25 +73,11 @@
  */
 #ifndef BNT_KERNEL_BODY_LANES_H
 #define BNT_KERNEL_BODY_LANES_H
-#include <stdint.h>
 
 /* Asks for a line of memory that will be read soon; harmless for any address. */
 static inline void lanes_prefetch(const void *p)
 {
     __builtin_prefetch(p, 0, 3);
 }
-
-#ifdef TILE_WIDE
-/* How wide the next tile is where n columns of tiles (n >= 1) are left: 6, 4, 3, 2 or 1 where
- * TILE_WIDE is 6, else 3, 2 or 1; cut so that no narrow rest remains where two even tiles do.
- */
-static inline uint32_t tile_width(uint32_t n)
-{
-    if (TILE_WIDE == 6 && (n == 6 || n > 8)) return 6;
-    if (TILE_WIDE == 6 && (n == 4 || n > 6)) return 4;
-    if (TILE_WIDE == 3 && n == 4) return 2;
-    return n < 3 ? n : 3;
-}
-#endif
 
 #endif

@@ -40,13 +40,13 @@ static void scale_f32(float *y, float a, size_t n)
 
 static void blend_f32(float *out, const float *part, float a, float b, size_t n)
 {
-    const vf first = vf_set1(a), second = vf_set1(b);
+    const vf by_a = vf_set1(a), by_b = vf_set1(b);
     for (; n >= 16; n -= 16, out += 16, part += 16) {
-        vf_store(out, vf_fma(vf_load(part), second, vf_mul(vf_load(out), first)));
+        vf_store(out, vf_fma(vf_load(part), by_b, vf_mul(vf_load(out), by_a)));
     }
     if (n) {
-        const vf x = vf_mul(vf_load_n(out, n), first);
-        vf_store_n(out, vf_fma(vf_load_n(part, n), second, x), n);
+        const vf x = vf_mul(vf_load_n(out, n), by_a);
+        vf_store_n(out, vf_fma(vf_load_n(part, n), by_b, x), n);
     }
 }
 

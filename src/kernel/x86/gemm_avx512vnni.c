@@ -4,7 +4,6 @@
 
 #define GEMM_TILE_GROUPS  2
 #define GEMM_PANEL_GROUPS 2
-#define GEMM_CODE_BYTES   1
 #define GEMM_LANES        16
 
 #define GEMM_SECOND(p, part, n) ((p)[1].part)

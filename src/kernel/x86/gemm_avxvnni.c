@@ -4,7 +4,6 @@
 
 #define GEMM_TILE_GROUPS  1
 #define GEMM_PANEL_GROUPS 2
-#define GEMM_CODE_BYTES   1
 #define GEMM_LANES        8
 
 #define GEMM_SECOND(p, part, n) ((p)[0].part + 8 * (n))

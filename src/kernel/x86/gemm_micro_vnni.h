@@ -159,16 +159,4 @@ static inline void gemm_add_product(float *y, gf a, gf b)
         }                                                                                      \
     }
 
-/* A gemm_tile_fn of a micro-kernel for n tokens at a time. */
-#define GEMM_MULTIPLY(name, micro, n)                                                          \
-    static void name(const gemm_panel *p, const gemm_tokens *x, uint32_t columns,              \
-                     uint32_t n_tokens, float *tile)                                           \
-    {                                                                                          \
-        for (uint32_t t = 0; t < n_tokens; t += n) {                                           \
-            const gemm_tokens part = {x->codes + 4 * t, x->start + 4 * t, x->d + t,            \
-                                      x->pairs + 2 * t};                                       \
-            micro(p, &part, columns, tile + GEMM_TILE_ROWS * t);                               \
-        }                                                                                      \
-    }
-
 #endif

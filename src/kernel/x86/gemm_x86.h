@@ -12,7 +12,6 @@
  *
  *   GEMM_TILE_GROUPS   groups of rows in a tile of its micro-kernels, 1 or 2
  *   GEMM_PANEL_GROUPS  groups that a call should get
- *   GEMM_CODE_BYTES    bytes of one code in its panels, at most
  */
 #ifndef BNT_KERNEL_X86_GEMM_X86_H
 #define BNT_KERNEL_X86_GEMM_X86_H
@@ -31,6 +30,8 @@
 
 /* Keeps floats of a tile that have been stored from being held in registers for later. */
 #define GEMM_KEEP_STORED() __asm__ volatile("" ::: "memory")
+/* Says that an array may be read and written where GEMM_KEEP_STORED stands. */
+#define GEMM_IN_MEMORY(array) __asm__ volatile("" : : "r"(array) : "memory")
 
 enum {
     GEMM_TOKENS = 12, /* of a packed block */
@@ -151,13 +152,13 @@ typedef struct gemm_panel {
     uint8_t *codes; /* (columns / 4, 16 rows, 4), in the form that the set wants */
     float *scales;  /* (blocks, sums, 16): one for each sum of whole numbers */
     int16_t *mins;  /* (blocks, 4, 16, 2) */
-    float *extra;   /* (blocks, 16): -dmin */
+    float *extra;   /* (blocks, 16): -dmin, or what the set puts there */
 } gemm_panel;
 
 static inline size_t gemm_panel_bytes(size_t columns)
 {
     const size_t blocks = bnt_tile_blocks(columns < GEMM_CHUNK ? columns : GEMM_CHUNK);
-    const size_t codes = (size_t)16 * BNT_TILE_BLOCK * GEMM_CODE_BYTES;
+    const size_t codes = (size_t)16 * BNT_TILE_BLOCK;
     return blocks * (codes + (16 + 4 + 1) * BNT_TILE_LINE);
 }
 
@@ -166,7 +167,7 @@ static inline gemm_panel gemm_panel_at(uint8_t *memory, size_t panel_bytes, size
                                        uint32_t g)
 {
     uint8_t *const codes = memory + g * panel_bytes;
-    uint8_t *const scales = codes + blocks * 16 * BNT_TILE_BLOCK * GEMM_CODE_BYTES;
+    uint8_t *const scales = codes + blocks * 16 * BNT_TILE_BLOCK;
     uint8_t *const mins = scales + blocks * 16 * BNT_TILE_LINE;
     const gemm_panel p = {
         .codes = codes,
@@ -187,6 +188,18 @@ typedef void (*gemm_unpack_fn)(const bnt_tile *layout, const uint8_t *head, cons
  * p has GEMM_TILE_GROUPS panels. */
 typedef void (*gemm_tile_fn)(const gemm_panel *p, const gemm_tokens *x, uint32_t columns,
                              uint32_t n_tokens, float *tile);
+
+/* A gemm_tile_fn of a micro-kernel for n tokens at a time. */
+#define GEMM_MULTIPLY(name, micro, n)                                                          \
+    static void name(const gemm_panel *p, const gemm_tokens *x, uint32_t columns,              \
+                     uint32_t n_tokens, float *tile)                                           \
+    {                                                                                          \
+        for (uint32_t t = 0; t < n_tokens; t += n) {                                           \
+            const gemm_tokens part = {x->codes + 4 * t, x->start + 4 * t, x->d + t,            \
+                                      x->pairs + 2 * t};                                       \
+            micro(p, &part, columns, tile + GEMM_TILE_ROWS * t);                               \
+        }                                                                                      \
+    }
 
 typedef struct gemm_kind {
     bnt_tile layout;
@@ -212,10 +225,10 @@ static inline void gemm_unpack_group(const gemm_kind *k, const uint8_t *group, s
     const uint8_t *const tiles = group + bnt_tile_head_bytes(&k->layout, columns);
     const size_t tile_bytes = bnt_tile_bytes(&k->layout, BNT_TILE_SPANS);
     for (size_t i = 0; i * BNT_TILE_BLOCK < n; i++) {
-        const size_t b = c / BNT_TILE_BLOCK + i,
-                     left = (n - i * BNT_TILE_BLOCK) / BNT_TILE_SPAN;
+        const size_t b = c / BNT_TILE_BLOCK + i;
+        const size_t left = (n - i * BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         const gemm_panel at = {
-            .codes = out->codes + i * 16 * BNT_TILE_BLOCK * GEMM_CODE_BYTES,
+            .codes = out->codes + i * 16 * BNT_TILE_BLOCK,
             .scales = out->scales + i * k->sums * 16,
             .mins = out->mins + i * 4 * 32,
             .extra = out->extra + i * 16,

@@ -1,6 +1,7 @@
 /* rows_avx2.c - rows of plain floats times tokens in AVX2. */
 #include "kernel/x86/x86.h"
 
+/* The words first, then the body that is written in them. */
 #include "kernel/x86/simd_avx2.h"
 
 #include "kernel/body/rows.h"

@@ -260,6 +260,13 @@ static inline vf vf_exp2_scale(vf a, vf k)
     return VF_BOTH(exp2_scale_half, a, k);
 }
 
+static inline vf vf_in_registers(vf a)
+{
+    __asm__("" : "+x"(a.a), "+x"(a.b));
+    return a;
+}
+#define vf_keep(x) vf_in_registers(x)
+
 static inline float vf_sum(vf a)
 {
     const __m256 s8 = _mm256_add_ps(a.a, a.b);

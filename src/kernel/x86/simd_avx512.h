@@ -201,6 +201,13 @@ static inline vf vf_exp2_scale(vf a, vf k)
     return _mm512_scalef_ps(a, k);
 }
 
+static inline vf vf_in_registers(vf a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+#define vf_keep(x) vf_in_registers(x)
+
 static inline float vf_sum(vf a)
 {
     const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

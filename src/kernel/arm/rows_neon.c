@@ -1,0 +1,11 @@
+/* rows_neon.c - rows of plain floats times tokens in NEON. */
+#include "kernel/arm/arm.h"
+
+#include "kernel/arm/simd_neon.h"
+
+#include "kernel/body/rows.h"
+
+void bnt_rows_neon(bnt_kernels *k)
+{
+    put_rows(k);
+}

@@ -1,0 +1,163 @@
+/* gemm_panel.h - blocks of interleaved weights as panels, in the words of body/lanes.h.
+ *
+ * The code of a weight goes into the panel as one byte, its scale as a float with d in it. All
+ * types but B4 are here, whose panels differ more from set to set. Before it includes this file
+ * a set defines
+ *
+ *   GEMM_RAISE(zero)  what is added to codes without sign, `zero` being the one that means 0
+ *   GEMM_FLIP         the bits of codes with a sign that are flipped
+ */
+#ifndef BNT_KERNEL_X86_GEMM_PANEL_H
+#define BNT_KERNEL_X86_GEMM_PANEL_H
+#include "kernel/x86/gemm_x86.h"
+
+static inline void gemm_put(uint8_t *line, vi a)
+{
+    vi_store((int32_t *)(void *)line, a);
+}
+
+/* Sixty-four bytes, with `byte` added to each of them; no sum reaches 256. */
+static inline vi gemm_raised(vb a, uint8_t byte)
+{
+    return vi_add(vi_from_vb(a), vi_from_vb(vb_set1(byte)));
+}
+
+/* Scales that are halves, 16 a span. */
+static inline void gemm_unpack_halves(const uint8_t *halves, size_t n_spans, float *out)
+{
+    for (size_t i = 0; i < n_spans; i++) {
+        vf_store(out + 16 * i, vf_load_f16(halves + 32 * i));
+    }
+}
+
+static inline void gemm_unpack_codes8(const uint8_t *codes, size_t n_spans, uint8_t *line)
+{
+    for (size_t i = 0; i < 8 * n_spans; i++) {
+        gemm_put(line + 64 * i,
+                 vi_from_vb(vb_xor(vb_load(codes + 64 * i), vb_set1(GEMM_FLIP))));
+    }
+}
+
+static inline void gemm_unpack_b8(const bnt_tile *layout, const uint8_t *head,
+                                  const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    (void)layout;
+    vf_store(out->scales, vf_load_f16(head));
+    gemm_unpack_codes8(tile, n_spans, out->codes);
+}
+
+static inline void gemm_unpack_q8_0(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    (void)head;
+    gemm_unpack_halves(tile, n_spans, out->scales);
+    gemm_unpack_codes8(tile + bnt_tile_codes_at(layout, n_spans), n_spans, out->codes);
+}
+
+static inline void gemm_unpack_codes4(const uint8_t *codes, size_t n_spans, uint8_t raise,
+                                      uint8_t *line)
+{
+    for (size_t i = 0; i < n_spans; i++, codes += 256, line += 512) {
+        for (size_t j = 0; j < 4; j++) {
+            const vb two = vb_load(codes + 64 * j);
+            gemm_put(line + 64 * j, gemm_raised(vb_low(two), raise));
+            gemm_put(line + 64 * j + 256, gemm_raised(vb_high(two), raise));
+        }
+    }
+}
+
+static inline void gemm_unpack_q4_0(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    (void)head;
+    gemm_unpack_halves(tile, n_spans, out->scales);
+    gemm_unpack_codes4(tile + bnt_tile_codes_at(layout, n_spans), n_spans, GEMM_RAISE(8),
+                       out->codes);
+}
+
+/* Scales and mins of Q4_K and Q5_K. */
+static inline void gemm_unpack_mins(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    const uint8_t *const mins = tile + bnt_tile_mins_at(layout, n_spans);
+    const vf d = vf_load_f16(head);
+    for (size_t i = 0; i < n_spans; i++) {
+        vf_store(out->scales + 16 * i, vf_mul(d, vf_from_vi(vi_load_u8(tile + 16 * i))));
+    }
+    for (size_t i = 0; i < 16 * n_spans; i++) {
+        out->mins[i] = mins[i];
+    }
+    vf_store(out->extra, vf_neg(vf_load_f16(head + 32)));
+}
+
+static inline void gemm_unpack_q4_k(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    gemm_unpack_mins(layout, head, tile, n_spans, out);
+    gemm_unpack_codes4(tile + bnt_tile_codes_at(layout, n_spans), n_spans, GEMM_RAISE(0),
+                       out->codes);
+}
+
+/* Line j of a span of Q5_K, j a literal: bits j and 4 + j of its high bits are bit 4. */
+#define GEMM_LINE_Q5_K(j)                                                                      \
+    do {                                                                                       \
+        const vb two = vb_load(codes + 64 * (j));                                              \
+        const vb low = vb_or(vb_low(two), vb_lift(high, 4 - (j), 1 << (j)));                   \
+        const vb top = vb_or(vb_high(two), vb_bits(high, (j), 16));                            \
+        gemm_put(line + 64 * (j), gemm_raised(low, GEMM_RAISE(0)));                            \
+        gemm_put(line + 64 * (j) + 256, gemm_raised(top, GEMM_RAISE(0)));                      \
+    } while (0)
+
+static inline void gemm_unpack_q5_k(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans);
+    const uint8_t *highs = tile + bnt_tile_high_at(layout, n_spans);
+    uint8_t *line = out->codes;
+
+    gemm_unpack_mins(layout, head, tile, n_spans, out);
+    for (size_t i = 0; i < n_spans; i++, codes += 256, highs += 64, line += 512) {
+        const vb high = vb_load(highs);
+        GEMM_LINE_Q5_K(0);
+        GEMM_LINE_Q5_K(1);
+        GEMM_LINE_Q5_K(2);
+        GEMM_LINE_Q5_K(3);
+    }
+}
+
+/* Line j of a span of Q6_K: two high bits each, from one line for the low halves and one for
+ * the high. */
+#define GEMM_LINE_Q6_K(j, bits_of)                                                             \
+    do {                                                                                       \
+        const vb two = vb_load(codes + 64 * (j));                                              \
+        gemm_put(line + 64 * (j),                                                              \
+                 gemm_raised(vb_or(vb_low(two), bits_of(first)), GEMM_RAISE(32)));             \
+        gemm_put(line + 64 * (j) + 256,                                                        \
+                 gemm_raised(vb_or(vb_high(two), bits_of(second)), GEMM_RAISE(32)));           \
+    } while (0)
+#define GEMM_BITS_0(a) vb_lift(a, 4, 3)
+#define GEMM_BITS_1(a) vb_lift(a, 2, 12)
+#define GEMM_BITS_2(a) vb_bits(a, 0, 48)
+#define GEMM_BITS_3(a) vb_bits(a, 2, 48)
+
+static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
+                                    const uint8_t *tile, size_t n_spans, const gemm_panel *out)
+{
+    const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans);
+    const uint8_t *highs = tile + bnt_tile_high_at(layout, n_spans);
+    uint8_t *line = out->codes;
+    const vf d = vf_load_f16(head);
+
+    for (size_t i = 0; i < 2 * n_spans; i++) {
+        vf_store(out->scales + 16 * i, vf_mul(d, vf_from_vi(vi_load_i8(tile + 16 * i))));
+    }
+    for (size_t i = 0; i < n_spans; i++, codes += 256, highs += 128, line += 512) {
+        const vb first = vb_load(highs), second = vb_load(highs + 64);
+        GEMM_LINE_Q6_K(0, GEMM_BITS_0);
+        GEMM_LINE_Q6_K(1, GEMM_BITS_1);
+        GEMM_LINE_Q6_K(2, GEMM_BITS_2);
+        GEMM_LINE_Q6_K(3, GEMM_BITS_3);
+    }
+}
+
+#endif

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Models in fewer bits, through the command: what is written, what is said, what is refused.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+helpers
+
+json() {
+    "$JSON" "$T/out" "$@"
+}
+
+expect "--type of quantize" 2 quantize a b --type q4_k
+expect "--embedding of quantize" 2 quantize a b --embedding q9
+expect "a word too few" 2 quantize in.gguf
+expect "from nothing" 1 quantize "$T/nothing" "$T/x.gguf"
+check "and no file is left" [ ! -e "$T/x.gguf" ]
+for option in --calibrate --method --rotate --budget --tensor; do
+    run quantize --help
+    check "quantize --help does not offer $option" [ -z "$(grep -e "$option" "$T/out")" ]
+done
+
+shared_found 30 || finish
+HF=$LM/llama32-a/hf
+MODEL=$SHARED/weights/gguf/babyllama-361-F32.gguf
+ODD=$SHARED/weights/gguf/stories260K-F32.gguf
+
+for type in b4 b8 q8_0 q4_0; do
+    run quantize "$MODEL" "$T/$type.gguf" --type $type
+    check "$type: exit 0" [ "$rc" -eq 0 ]
+    check "$type: nothing is printed" [ ! -s "$T/out" ]
+    check "$type: nothing is said" [ ! -s "$T/err" ]
+    "$BANTAM" inspect "$T/$type.gguf" --json >"$T/out"
+    check "$type: inspect says so" \
+        [ "$(json model type)" = "$(printf %s "$type" | tr '[:lower:]' '[:upper:]')" ]
+    run logits "$T/$type.gguf" --tokens 5,6,7 -o "$T/$type.f32"
+    check "$type: it runs" [ "$rc" -eq 0 ]
+done
+"$BANTAM" logits "$MODEL" --tokens 5,6,7 -o "$T/f32.f32"
+check "eight bits compute nearly the same" quietly "$COMPARE" "$T/b8.f32" "$T/f32.f32" 361 0.3
+check "four bits compute much the same" quietly "$COMPARE" "$T/b4.f32" "$T/f32.f32" 361 3
+check "a file of b4 is smaller than one of q4_0" \
+    [ "$(wc -c <"$T/b4.gguf")" -lt "$(wc -c <"$T/q4_0.gguf")" ]
+
+# Floats that say what b4 says compute as the kernels of b4 do.
+run convert "$T/b4.gguf" "$T/back.gguf" --type f32
+check "b4 becomes f32 again" [ "$rc" -eq 0 ]
+"$BANTAM" logits "$T/back.gguf" --tokens 5,6,7 -o "$T/back.f32"
+check "which computes the same" quietly "$COMPARE" "$T/back.f32" "$T/b4.f32" 361 0.3
+run convert "$T/b4.gguf" "$T/copy.gguf"
+check "without a type a file of b4 is copied" cmp -s "$T/copy.gguf" "$T/b4.gguf"
+
+run quantize "$HF" "$T/out.gguf" --json
+check "a folder: exit 0" [ "$rc" -eq 0 ]
+check "the path is in the report" [ "$(json path)" = "$T/out.gguf" ]
+check "the file's size, too" [ "$(json bytes)" -eq "$(wc -c <"$T/out.gguf")" ]
+n=$("$JSON" -n "$T/out" tensors)
+check "every tensor is in the report" [ "$n" -eq "$(json totals tensors)" ]
+check "the embedding has eight bits" [ "$(json tensors 0 type)" = B8 ]
+check "the layers have four" [ "$(json tensors 2 type)" = B4 ]
+check "vectors are floats" [ "$(json tensors 1 type)" = F32 ]
+check "what was lost is stated" awk -v e="$(json totals nmse)" 'BEGIN { exit !(e > 0.001 && e < 0.008) }'
+bytes=0
+i=0
+while [ "$i" -lt "$n" ]; do
+    bytes=$((bytes + $(json tensors "$i" bytes)))
+    i=$((i + 1))
+done
+check "the totals are sums" [ "$bytes" -eq "$(json totals bytes)" ]
+expect "a type for an output that the model does not have" 1 quantize "$HF" "$T/x.gguf" --output b8
+check "no file is left of it" [ ! -e "$T/x.gguf" ]
+
+run quantize "$ODD" "$T/odd.gguf"
+check "rows of 172 values: exit 0" [ "$rc" -eq 0 ]
+check "each matrix that stays f16 is named" [ "$(lines "$T/err")" -eq 5 ]
+check "and why" contains "$T/err" "blk.0.ffn_down.weight stays F16"
+run quantize "$ODD" "$T/odd.gguf" -q
+check "-q silences that" [ ! -s "$T/err" ]
+run run "$T/odd.gguf" --raw -n 4 --temp 0 "Once"
+check "types may be mixed" [ "$rc" -eq 0 ]
+
+expect "a file onto itself" 1 quantize "$T/b4.gguf" "$T/b4.gguf"
+expect "to where nothing can be written" 1 quantize "$MODEL" "$T/no/out.gguf"
+expect "a file without layers" 1 quantize "$LM/ministral3-a/mmproj-f32.gguf" "$T/x.gguf"
+
+finish
