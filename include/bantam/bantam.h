@@ -354,6 +354,12 @@ BANTAM_API bantam_status bantam_session_score(bantam_session *session, const uin
                                               size_t n_tokens, bantam_logits_fn fn, void *user,
                                               bantam_error *err);
 
+/* ln p of a token under logits (n_vocab floats), such as those handed out above: the token's
+ * logit less the logarithm of the sum of all exponentials, within 1e-6. -infinity for a token
+ * that is not possible. */
+BANTAM_API double bantam_session_logprob(bantam_session *session, const float *logits,
+                                         uint32_t token);
+
 /* Logits after the last token (n_vocab floats). Borrowed until the session is next changed.
  * NULL before the first token and after a rewind. */
 BANTAM_API const float *bantam_session_logits(const bantam_session *session);

@@ -115,6 +115,11 @@ bantam_status bantam_session_next(bantam_session *session, uint32_t *token, bant
     return bnt_session_next(session->session, token, text, err);
 }
 
+double bantam_session_logprob(bantam_session *session, const float *logits, uint32_t token)
+{
+    return bnt_session_logprob(session->session, logits, token);
+}
+
 bantam_status bantam_session_top(bantam_session *session, bantam_candidate *out, size_t k,
                                  bantam_error *err)
 {

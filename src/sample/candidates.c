@@ -353,6 +353,21 @@ float bnt_set_max(const bnt_set *set)
     return max;
 }
 
+/* n logits from place i on, of a whole set or of a list. */
+static void take_chunk(const bnt_set *set, size_t i, size_t n, float *restrict out)
+{
+    if (set->whole) {
+        const float *const from = set->logits + i;
+        for (size_t j = 0; j < n; j++) {
+            out[j] = tame(from[j]);
+        }
+        return;
+    }
+    for (size_t j = 0; j < n; j++) {
+        out[j] = set->at[i + j].logit;
+    }
+}
+
 double bnt_set_weigh(bnt_set *set)
 {
     bnt_set_list(set);
@@ -361,9 +376,7 @@ double bnt_set_weigh(bnt_set *set)
     for (size_t i = 0; i < set->n; i += CHUNK) {
         const size_t n = set->n - i < CHUNK ? set->n - i : CHUNK;
         float x[CHUNK];
-        for (size_t j = 0; j < n; j++) {
-            x[j] = set->at[i + j].logit;
-        }
+        take_chunk(set, i, n, x);
         sum += (double)set->kernels->exp_sum_f32(x, max, n);
         for (size_t j = 0; j < n; j++) {
             set->at[i + j].probability = x[j];
@@ -380,9 +393,7 @@ double bnt_set_log_sum(const bnt_set *set)
     for (size_t i = 0; i < all; i += CHUNK) {
         const size_t n = all - i < CHUNK ? all - i : CHUNK;
         float x[CHUNK];
-        for (size_t j = 0; j < n; j++) {
-            x[j] = set->whole ? tame(set->logits[i + j]) : set->at[i + j].logit;
-        }
+        take_chunk(set, i, n, x);
         sum += (double)set->kernels->exp_sum_f32(x, max, n);
     }
     return (double)max + log(sum);

@@ -362,6 +362,11 @@ bantam_status bnt_session_next(bnt_session *s, uint32_t *token, bantam_text *tex
     return BANTAM_OK;
 }
 
+double bnt_session_logprob(bnt_session *s, const float *logits, uint32_t token)
+{
+    return bnt_sampler_logprob(s->sampler, logits, token);
+}
+
 bantam_status bnt_session_top(bnt_session *s, bantam_candidate *out, size_t k,
                               bantam_error *err)
 {

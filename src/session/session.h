@@ -37,6 +37,7 @@ bantam_status bnt_session_set_sampling(bnt_session *s, const bantam_sampling *sa
                                        bantam_error *err);
 bantam_status bnt_session_next(bnt_session *s, uint32_t *token, bantam_text *text,
                                bantam_error *err);
+double bnt_session_logprob(bnt_session *s, const float *logits, uint32_t token);
 bantam_status bnt_session_top(bnt_session *s, bantam_candidate *out, size_t k,
                               bantam_error *err);
 bantam_status bnt_session_generate(bnt_session *s, const bantam_generation *options,

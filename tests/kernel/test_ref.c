@@ -211,7 +211,7 @@ static void the_exponential_takes_the_stated_steps(void **state)
 {
     (void)state;
     static const int under[] = {720, 120, 24, 6, 2};
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 200000; i++) {
         const float x = (float)(bnt_rng_f64(&rng) * 176.0 - 87.3);
         const double n = rint((double)(x * 1.44269504f));
         float r = fma_by_double((float)n, -0.693359375f, x), p = (float)(1.0 / 5040.0);
@@ -223,6 +223,13 @@ static void the_exponential_takes_the_stated_steps(void **state)
         p = fma_by_double(product, r, r) + 1.0f;
         assert_true(bnt_expf(x) == (float)ldexp((double)p, (int)n));
     }
+}
+
+static void the_exponential_ends_where_stated(void **state)
+{
+    (void)state;
+    assert_true(bnt_expf(-87.3f) > 0.0f && bnt_expf(nextafterf(-87.3f, -88.0f)) == 0.0f);
+    assert_true(bnt_expf(88.7f) < INFINITY && bnt_expf(nextafterf(88.7f, 89.0f)) == INFINITY);
 }
 
 static void a_softmax_sum_fits_its_terms(void **state)
@@ -462,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_norm_has_mean_square_one),
         cmocka_unit_test(gates_are_what_their_names_say),
         cmocka_unit_test(the_exponential_takes_the_stated_steps),
+        cmocka_unit_test(the_exponential_ends_where_stated),
         cmocka_unit_test(a_softmax_sum_fits_its_terms),
         cmocka_unit_test(a_chunk_of_scores_becomes_weights_of_its_positions_alone),
         cmocka_unit_test(rotations_turn_pairs_by_the_angle),

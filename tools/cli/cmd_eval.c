@@ -12,30 +12,20 @@
 enum { USUAL_WINDOW = 512 };
 
 typedef struct window {
+    bantam_session *session;
     const uint32_t *tokens;
     size_t n;
     double nll; /* sum of -ln p over tokens[1..n) */
 } window;
 
-/* -ln p of one token under the softmax of the logits. */
-static double surprise(const float *logits, uint32_t n, uint32_t token)
-{
-    float top = logits[0];
-    double sum = 0.0;
-
-    for (uint32_t i = 1; i < n; i++) {
-        if (logits[i] > top) top = logits[i];
-    }
-    for (uint32_t i = 0; i < n; i++)
-        sum += exp((double)logits[i] - (double)top);
-    return log(sum) - ((double)logits[token] - (double)top);
-}
-
 static bool on_row(void *user, size_t index, const float *logits, uint32_t n_vocab)
 {
     window *w = user;
 
-    if (index + 1 < w->n) w->nll += surprise(logits, n_vocab, w->tokens[index + 1]);
+    (void)n_vocab;
+    if (index + 1 < w->n) {
+        w->nll -= bantam_session_logprob(w->session, logits, w->tokens[index + 1]);
+    }
     return true;
 }
 
@@ -69,7 +59,7 @@ static bantam_status measure(cli_engine *e, const cli_ids *text, double *nll, si
     if (lead) tokens[0] = info.bos;
     for (size_t at = 0; at < text->n && !status;) {
         const size_t n = text->n - at < step ? text->n - at : step;
-        window w = {.tokens = tokens, .n = n + lead};
+        window w = {.session = e->session, .tokens = tokens, .n = n + lead};
         memcpy(tokens + lead, text->items + at, n * sizeof *tokens);
         status = bantam_session_rewind(e->session, 0, err);
         if (!status) status = bantam_session_score(e->session, tokens, w.n, on_row, &w, err);

@@ -47,9 +47,13 @@ static inline lanes_bits lanes_mask(size_t n)
 
 /* ---- floats from and to memory ---------------------------------------------------------- */
 
+/* By bytes, since rows of a file are aligned to nothing. */
 static inline vf vf_load(const float *p)
 {
-    return (vf){vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)};
+    const uint8_t *const bytes = (const void *)p;
+    return (vf){
+        vreinterpretq_f32_u8(vld1q_u8(bytes)), vreinterpretq_f32_u8(vld1q_u8(bytes + 16)),
+        vreinterpretq_f32_u8(vld1q_u8(bytes + 32)), vreinterpretq_f32_u8(vld1q_u8(bytes + 48))};
 }
 
 static inline void vf_store(float *p, vf a)

@@ -1,6 +1,7 @@
 /* vector_neon.c - operations on vectors of floats in NEON. */
 #include "kernel/arm/arm.h"
 
+/* The words first, then the body that is written in them. */
 #include "kernel/arm/simd_neon.h"
 
 #include "kernel/body/vector.h"

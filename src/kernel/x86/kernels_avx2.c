@@ -10,4 +10,5 @@ void bnt_kernels_avx2(bnt_kernels *k)
     bnt_rows_avx2(k);
     bnt_attend_avx2(k);
     bnt_gemm_avx2(k);
+    bnt_gemv_avx2(k);
 }

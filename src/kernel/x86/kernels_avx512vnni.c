@@ -10,4 +10,5 @@ void bnt_kernels_avx512vnni(bnt_kernels *k)
     bnt_rows_avx512vnni(k);
     bnt_attend_avx512vnni(k);
     bnt_gemm_avx512vnni(k);
+    bnt_gemv_avx512vnni(k);
 }

@@ -7,4 +7,5 @@ void bnt_kernels_avxvnni(bnt_kernels *k)
 {
     k->name = "avxvnni";
     bnt_gemm_avxvnni(k);
+    bnt_gemv_avxvnni(k);
 }

@@ -19,6 +19,11 @@ void bnt_vector_avx512vnni(bnt_kernels *k);
 void bnt_rows_avx512vnni(bnt_kernels *k);
 void bnt_attend_avx512vnni(bnt_kernels *k);
 
+/* GEMV. */
+void bnt_gemv_avx2(bnt_kernels *k);
+void bnt_gemv_avxvnni(bnt_kernels *k);
+void bnt_gemv_avx512vnni(bnt_kernels *k);
+
 /* GEMM, and how tokens are packed for it. */
 void bnt_gemm_avx2(bnt_kernels *k);
 void bnt_gemm_avxvnni(bnt_kernels *k);
