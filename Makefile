@@ -4,7 +4,7 @@
 #   make test     sets up, builds, and passes every test
 #   make          builds build/bantam
 
-.PHONY: all setup demo test check asan tsan debug clang gcc aarch64 fuzz bench lint install clean
+.PHONY: all setup demo test check asan tsan debug clang gcc aarch64 spills fuzz bench lint install clean
 
 FUZZ_SECONDS ?= 20
 PREFIX ?= /usr/local
@@ -40,6 +40,18 @@ aarch64:
 	@cmake --build --preset aarch64-cross
 	@ctest --preset aarch64-cross
 	@sh scripts/skipped.sh build-aarch64-cross
+	@for core in cortex-a76 cortex-a57; do \
+	    echo "kernels on a $$core"; \
+	    qemu-aarch64 -L / -cpu $$core build-aarch64-cross/tests/kernel_check || exit 1; \
+	done
+	@sh scripts/arm_kernels.sh build-aarch64-cross
+
+# Kernels that keep sums on the stack, in the builds of both compilers.
+spills: all
+	@sh scripts/spills.sh build
+	@cmake --preset clang
+	@cmake --build --preset clang --target bantam_objects
+	@sh scripts/spills.sh build-clang
 
 fuzz:
 	@cmake --preset fuzz

@@ -4,7 +4,8 @@
 set -eu
 
 build="cmake ninja-build pkg-config gcc libc6-dev libjansson-dev libpcre2-dev libedit-dev libcmocka-dev"
-checks="g++ clang clang-format libclang-rt-14-dev mandoc gcc-aarch64-linux-gnu qemu-user \
+checks="g++ clang clang-format libclang-rt-14-dev mandoc llvm gcc-aarch64-linux-gnu \
+binutils-aarch64-linux-gnu qemu-user \
 libc6-dev-arm64-cross libjansson-dev:arm64 libpcre2-dev:arm64 libedit-dev:arm64 libcmocka-dev:arm64"
 
 wanted=$build

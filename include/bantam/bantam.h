@@ -307,8 +307,8 @@ typedef struct bantam_session_options {
     size_t struct_size;
     uint32_t context_tokens; /* 0: the smaller of 4096 and what the model was made for. Any
                                 other number is taken as it is, up to 2^20 */
-    uint32_t batch_tokens;   /* prompt positions computed together; 0: 128 to 512, by the memory it
-                                takes. Changes no bit */
+    uint32_t batch_tokens;   /* prompt positions computed together; 0: 256, or 128 where 256
+                                take much memory. Changes no bit */
     uint32_t n_threads;      /* 0: one per available core, small ones left out. Changes no bit */
     bantam_kv kv;
     uint64_t memory_bytes; /* refuse to open beyond this much, weights included; 0: no limit */

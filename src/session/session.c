@@ -15,7 +15,7 @@
 enum {
     DEFAULT_CONTEXT = 4096,
     MAX_CONTEXT = 1 << 20, /* four times the longest published; keeps sizes in 32 bits */
-    MOST_BATCH = 512,
+    MOST_BATCH = 256,
     LEAST_BATCH = 128,
     BATCH_BYTES = 20 << 20, /* scratch that a default batch may take */
     MAX_THREADS = 1024

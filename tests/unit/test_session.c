@@ -65,7 +65,7 @@ static void defaults_are_what_the_header_says(void **state)
     (void)state;
     assert_int_equal(bnt_session_plan(PLAIN.model, NULL, NULL, &plan, &err), BANTAM_OK);
     assert_int_equal(plan.context_tokens, 512); /* the model's own; below 4096 */
-    assert_int_equal(plan.batch_tokens, 512);
+    assert_int_equal(plan.batch_tokens, 256);
     assert_int_equal(plan.n_threads, bnt_cpu_cores());
     assert_int_equal(plan.weight_bytes, PLAIN.model->weight_bytes);
     assert_int_equal(plan.total_bytes,

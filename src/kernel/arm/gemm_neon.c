@@ -9,41 +9,9 @@
 
 #define PACK_TOKENS  4
 #define PANEL_GROUPS 2
-#define SCALE_LANES  1
-#include "kernel/arm/gemm_panel_arm.h"
+#include "kernel/arm/gemm_rows_arm.h"
 
 enum { STEP = 4 * PACK_TOKENS }; /* bytes of 4 columns of packed tokens */
-
-typedef struct token_block {
-    float dx[PACK_TOKENS];
-    int16_t sums[PACK_TOKENS][BNT_TILE_SPANS];
-} token_block;
-
-/* ---- panels and tokens ---- */
-
-/* v: four columns each of the rows of quarter q of the strip. */
-INLINE void put_codes(int8_t *span, uint32_t q, const int8x16_t v[8])
-{
-    EACH8(c, 8) {
-        vst1q_s8(span + 32 * c + 16 * q, v[c]);
-    }
-}
-
-INLINE void put_scales(float *scales, int q, float32x4_t v)
-{
-    vst1q_f32(scales + 4 * q, v);
-}
-
-/* As 16-bit numbers (spans, 8). mins: pairs of spans, (16 rows, 2) each, from the strip's first
- * row. Behind those of a short block lie its codes; the tokens' sums are zeros there. */
-INLINE void put_mins(panel_block *out, const uint8_t *mins)
-{
-    for (int p = 0; p < BNT_TILE_SPANS / 2; p++) {
-        const uint8x8x2_t m = vld2_u8(mins + 32 * p);
-        vst1q_u8(out->mins + 32 * p, vreinterpretq_u8_u16(vmovl_u8(m.val[0])));
-        vst1q_u8(out->mins + 32 * p + 16, vreinterpretq_u8_u16(vmovl_u8(m.val[1])));
-    }
-}
 
 static void pack_codes(const bnt_acts *x, int8_t *out)
 {
@@ -57,15 +25,6 @@ static void pack_codes(const bnt_acts *x, int8_t *out)
             }
         }
         vst4q_s32((int32_t *)(void *)out, v);
-    }
-}
-
-/* Token t's part of a block of n spans. */
-static void pack_block(token_block *out, uint32_t t, float dx, const int32_t *sum32, uint32_t n)
-{
-    out->dx[t] = dx;
-    for (uint32_t s = 0; s < n; s++) {
-        out->sums[t][s] = (int16_t)sum32[s];
     }
 }
 
@@ -220,13 +179,6 @@ INLINE void add_block(const bnt_tile_index kind, const panel_block *w, uint32_t 
         gemm_micro_span_mins(w, n_spans, x, b, tile);
     } else {
         gemm_micro_span(w, n_spans, x, b, tile);
-    }
-}
-
-static void put_tile(const float *tile, uint32_t n_tokens, float *y, size_t y_stride)
-{
-    for (uint32_t t = 0; t < n_tokens; t++) {
-        memcpy(y + t * y_stride, tile + 8 * t, 8 * sizeof *y);
     }
 }
 

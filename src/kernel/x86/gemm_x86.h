@@ -295,6 +295,18 @@ static inline void gemm_add_block(const gemm_kind *k, const gemm_panel *panels,
 }
 
 /* A gemm of kernel.h. */
+/* Asks for the next panel's weights, a part with every block of tokens: a panel is read too
+ * seldom for the processor to see it coming. Prefetching touches no memory that is not there.
+ */
+static inline void gemm_ask_ahead(const uint8_t *next, size_t bytes, uint32_t t, uint32_t n)
+{
+    const size_t part = bytes * GEMM_TOKENS / n / 64 * 64 + 64;
+    const uint8_t *const from = next + part * (t / GEMM_TOKENS);
+    for (size_t i = 0; i < part; i += 64) {
+        __builtin_prefetch(from + i, 0, 2);
+    }
+}
+
 static inline void gemm_run(const gemm_kind *k, const uint8_t *groups, size_t group_bytes,
                             uint32_t n_groups, const bnt_packed *x, float *y, size_t y_stride,
                             void *work)
@@ -316,6 +328,10 @@ static inline void gemm_run(const gemm_kind *k, const uint8_t *groups, size_t gr
             gemm_unpack_group(k, groups + g * group_bytes, x->columns, c, n, &panels[g]);
         }
         for (uint32_t t = 0; t < x->n_tokens; t += GEMM_TOKENS) {
+            if (c + n == x->columns) {
+                gemm_ask_ahead(groups + n_groups * group_bytes, n_groups * group_bytes, t,
+                               x->n_tokens);
+            }
             const gemm_tokens part =
                 gemm_tokens_at(x->blocks + t / GEMM_TOKENS * s.bytes, &s, k->sums, c);
             const uint32_t left = x->n_tokens - t;
