@@ -320,7 +320,8 @@ typedef struct bantam_plan_info {
                                into memory, where there is no cache file */
     uint64_t kv_bytes;      /* keys and values of the whole context */
     uint64_t scratch_bytes; /* activations, logits, sampling */
-    uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened */
+    uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened; and about
+                               what a small program and its libraries take */
     uint64_t total_bytes;
     uint32_t context_tokens, batch_tokens, n_threads;
 } bantam_plan_info;

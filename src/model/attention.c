@@ -245,7 +245,13 @@ static chunk chunk_at(const attending *a, const rows *r, uint32_t position, uint
                .row_bytes = p->kv->row_bytes,
                .position = position,
                .n = end - position < CHUNK ? end - position : CHUNK};
-    if (r->n < WORTH_EXPANDING || a->form == BNT_KV_FORM_F32) return c;
+    if (r->n < WORTH_EXPANDING || a->form == BNT_KV_FORM_F32) {
+        /* The values are asked for while the scores are computed. */
+        for (size_t at = 0; at < c.n * c.row_bytes; at += 64) {
+            __builtin_prefetch(c.values + at);
+        }
+        return c;
+    }
 
     const uint32_t n_blocks = (c.n + BNT_KEY_POSITIONS - 1) / BNT_KEY_POSITIONS;
     kernels->expand_keys[a->form](c.keys, c.block_bytes, n_blocks, dim, r->keys);

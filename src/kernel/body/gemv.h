@@ -1,20 +1,23 @@
 /* gemv.h - few tokens times interleaved weights: the frame, and the words its tiles are
  * written in.
  *
- * Weights are read once, from memory, and that is what a product of few tokens costs: so they
- * are read as one stream, or where a processor likes that better as four, from four groups of
- * rows walked side by side, and always the bytes are asked for that come four tiles later. The
- * arithmetic is in gemv_tile.h: one function for each type and number of tokens, which adds the
- * products of whole groups to y. With 3 tokens the function for 4 computes one of them twice.
+ * Weights are read once, from memory, and that is what a product of few tokens costs. Groups of
+ * rows follow each other in memory, so walking one at a time is one stream of bytes, walking
+ * two or four side by side as many streams; always those bytes are asked for that all streams
+ * together need 8.5 KB later. The arithmetic is in gemv_tile.h: for each type one function each
+ * for 1, 2, 4 and more tokens, which adds the products of whole groups to y. The last takes
+ * each tile again for every four tokens, while it lies in L1. For 3 tokens one is computed
+ * twice.
  *
  * Tiles are not written in the words of lanes.h but in words of one register, because sets of
  * 16 registers must take half of a group's rows to keep four tokens in registers. A set's
  * dot_*.h defines these words (those marked * may be macros; J, K, n are literals):
  *
  *   GEMV_ROWS      rows of a register: 16, 8 or 4
- *   GEMV_TOKENS    the most tokens of one function, 4 or 8: it keeps two sums of each in
- *                  registers, and about six operands
- *   GEMV_STREAMS   1, or 4 where functions that walk four groups are wanted too
+ *   GEMV_GROUPS_1, _2, _4, _MORE  groups walked side by side with 1, 2, 4 and more tokens (four
+ *                  at a time): 1, 2 or 4. Two sums for each group and token of a function are
+ *                  in registers, and about six operands. Several groups share the loads of a
+ *                  token's columns, but one stream is read faster than two on most processors.
  *
  *   ri             GEMV_ROWS int32           rf  GEMV_ROWS floats
  *   rb             the bytes of GEMV_ROWS rows in a line: four codes of each
@@ -34,30 +37,31 @@
  *   int32_t rs_word(int32_t sum)        what rs_start wants to know of the sum of a span's q
  *   rs  rs_start(const int32_t *word)   -8 * sum
  *   rs  rs_zero()
- *   rs  rs_dot(s, a, x, J) *            s + products with columns 4 J ... 4 J + 3 of x; a span
+ *   rs  rs_dot(s, a, x, J) *            s + products with columns 4 J ... 4 J + 3 of x; at most
+ *                                       a span's products go into one s
  *   ri  rs_sum(s)                       the sums
  *   ri  rs_scale(p)                     signed bytes as factors of rs_scaled
  *   ri  rs_scaled(acc, s, scale)        acc + sum * scale, for sums begun by rs_start
  *
- *   GEMV_OFFSET8                        a product with codes as rc has them is too small by
- *                                       this times the sum of q
+ *   GEMV_OFFSET8                        products of ri_dot8 are too large by -GEMV_OFFSET8
+ * times the sum of q ri  ri_start8(const int32_t *word)  the word, which is GEMV_OFFSET8 * sum
  *   rc  rc_load(p)
- *   ri  ri_start8(const int32_t *word)  the word, which is GEMV_OFFSET8 * sum
- *   ri  ri_dot8(acc, c, x, J) *         acc + products of codes
- *   ri  ri_dot2(acc, a, x, J, b, z, K) * acc + products of codes a below 64 with x and b with z
+ *   ri  ri_dot8(acc, c, x, J) *         acc + products
+ *   ri  ri_dot2(acc, a, x, J, b, z, K) *  acc + products of codes a below 64 with x, b with z
  *   ri  ri_pairs(acc, p, const int32_t *word)  acc + for each row p[2 r] * low half + p[2 r +
  * 1]
  *                                       * high half of word; p unsigned bytes, halves signed
  */
 #ifndef BNT_KERNEL_BODY_GEMV_H
 #define BNT_KERNEL_BODY_GEMV_H
+#ifdef GEMV_ROWS
 #include <string.h>
 
 #include "kernel/kernel.h"
 
 enum {
     GEMV_PARTS = 16 / GEMV_ROWS,
-    GEMV_AHEAD = 4 /* tiles: how far ahead all streams together ask for bytes */
+    GEMV_AHEAD = 136 * BNT_TILE_LINE /* bytes that all streams together ask ahead */
 };
 
 /* What the tokens bring to one block of columns. Token by token, q, d, sums and y lie their
@@ -71,6 +75,7 @@ typedef struct gemv_block {
     size_t d_stride;
     const int32_t *sums; /* of q over spans, or over half spans; block_sums to a block */
     size_t sums_stride, block_sums;
+    const int32_t *tail; /* the sums of a last short block, each token's padded to 16 */
     size_t y_stride;
 } gemv_block;
 
@@ -108,7 +113,22 @@ static inline size_t gemv_ahead(const gemv_place *p, size_t at, size_t distance)
 
 static inline void gemv_count(gemv_block *b)
 {
-    b->n_spans = b->n_left < BNT_TILE_SPANS ? b->n_left : BNT_TILE_SPANS;
+    b->n_spans = BNT_TILE_SPANS;
+    if (b->n_left < BNT_TILE_SPANS) {
+        b->n_spans = b->n_left;
+        b->sums = b->tail;
+        b->sums_stride = 16;
+    }
+}
+
+/* To the next tokens. */
+static inline void gemv_skip(gemv_block *b, gemv_place *p, uint32_t n)
+{
+    b->n_tokens -= n;
+    b->q += n * b->q_stride;
+    b->d += n * b->d_stride;
+    b->sums += n * b->sums_stride;
+    p->y += n * b->y_stride;
 }
 
 /* To the next block; false after the last one. */
@@ -116,85 +136,87 @@ static inline bool gemv_advance(gemv_block *b, gemv_place *p)
 {
     if (b->n_left <= BNT_TILE_SPANS) return false;
     b->n_left -= BNT_TILE_SPANS;
-    gemv_count(b);
     b->q += BNT_TILE_BLOCK;
     b->d++;
     b->sums += b->block_sums;
+    gemv_count(b);
     p->tile += p->tile_bytes;
     p->head += p->head_bytes;
     p->left -= p->tile_bytes;
     return true;
 }
 
-/* ---- what the sums of a token's spans start with ----
- *
- * Words for n spans, made once for a block. The case of whole blocks stands by itself for
- * compilers to make vectors of it. */
+/* ---- what the sums of a token's spans start with: words made once for a block ---- */
 
-#define GEMV_STARTS(name, count, full, word)                                                   \
-    static inline void name(const int32_t *sums, size_t n, int32_t *words)                     \
-    {                                                                                          \
-        if (n == BNT_TILE_SPANS) {                                                             \
-            for (size_t i = 0; i < (full); i++) {                                              \
-                words[i] = word;                                                               \
-            }                                                                                  \
-        } else {                                                                               \
-            for (size_t i = 0; i < (count); i++) {                                             \
-                words[i] = word;                                                               \
-            }                                                                                  \
-        }                                                                                      \
-    }
-
-/* The sums of two spans in 16 bits each: |sum| <= 32 * 127. */
-static inline int32_t gemv_two(int32_t a, int32_t b)
+static inline void gemv_starts4(const int32_t *restrict sums, int32_t *restrict words)
 {
-    return (int32_t)(((uint32_t)a & 0xFFFFu) | (uint32_t)b << 16);
+    for (int i = 0; i < 8; i++) {
+        words[i] = rs_word(sums[i]);
+    }
 }
 
-GEMV_STARTS(gemv_starts4, n, 8, rs_word(sums[i]))
-GEMV_STARTS(gemv_starts8, n, 8, GEMV_OFFSET8 *sums[i])
-GEMV_STARTS(gemv_starts_half, 2 * n, 16, -32 * sums[i])
-GEMV_STARTS(gemv_starts_two, n / 2, 4, gemv_two(sums[2 * i], sums[2 * i + 1]))
+static inline void gemv_starts8(const int32_t *restrict sums, int32_t *restrict words)
+{
+    for (int i = 0; i < 8; i++) {
+        words[i] = GEMV_OFFSET8 * sums[i];
+    }
+}
+
+static inline void gemv_starts_half(const int32_t *restrict sums, int32_t *restrict words)
+{
+    for (int i = 0; i < 16; i++) {
+        words[i] = -32 * sums[i];
+    }
+}
+
+/* Two spans in 16 bits each: |sum| <= 32 * 127. */
+static inline void gemv_starts_two(const int32_t *restrict sums, int32_t *restrict words)
+{
+    for (int i = 0; i < 4; i++) {
+        const uint32_t low = (uint32_t)sums[2 * i] & 0xFFFFu;
+        words[i] = (int32_t)(low | (uint32_t)sums[2 * i + 1] << 16);
+    }
+}
 
 /* ---- the functions ---- */
 
-#define GEMV_NAME2(name, tokens, groups) name##_##tokens##_##groups
-#define GEMV_NAME(name, tokens, groups)  GEMV_NAME2(name, tokens, groups)
+#define GEMV_NAME3(name, tokens, passes) name##_##tokens##x##passes
+#define GEMV_NAME2(name, tokens, passes) GEMV_NAME3(name, tokens, passes)
+#define GEMV_NAME(name)                  GEMV_NAME2(name, TOKENS, PASSES)
 
-#define GROUPS 1
+#define PASSES 1
 #define TOKENS 1
+#define GROUPS GEMV_GROUPS_1
 #include "kernel/body/gemv_tile.h"
 #undef TOKENS
+#undef GROUPS
 #define TOKENS 2
+#define GROUPS GEMV_GROUPS_2
 #include "kernel/body/gemv_tile.h"
 #undef TOKENS
+#undef GROUPS
 #define TOKENS 4
+#define GROUPS GEMV_GROUPS_4
 #include "kernel/body/gemv_tile.h"
-#undef TOKENS
-#if GEMV_TOKENS == 8
-#define TOKENS 8
+#undef PASSES
+#undef GROUPS
+#define PASSES 2
+#define GROUPS GEMV_GROUPS_MORE
 #include "kernel/body/gemv_tile.h"
+#undef PASSES
 #undef TOKENS
-#endif
 #undef GROUPS
 
 typedef struct gemv_type {
     bnt_tile layout;
     bool halves;          /* sums of half spans are wanted */
-    gemv_walk_fn walk[4]; /* for 1, 2, 4 and 8 tokens */
+    gemv_walk_fn walk[4]; /* for 1, 2, 4 and more tokens */
 } gemv_type;
 
-#if GEMV_TOKENS == 8
 #define GEMV_WALKS(type)                                                                       \
     {                                                                                          \
-        walk_##type##_1_1, walk_##type##_2_1, walk_##type##_4_1, walk_##type##_8_1             \
+        walk_##type##_1x1, walk_##type##_2x1, walk_##type##_4x1, walk_##type##_4x2             \
     }
-#else
-#define GEMV_WALKS(type)                                                                       \
-    {                                                                                          \
-        walk_##type##_1_1, walk_##type##_2_1, walk_##type##_4_1, NULL                          \
-    }
-#endif
 
 static const gemv_type gemv_types[BNT_TILES] = {
     [BNT_TILE_B4] = {{32, 16, 0, 256, 0, BNT_TYPE_B4}, false, GEMV_WALKS(b4)},
@@ -208,27 +230,43 @@ static const gemv_type gemv_types[BNT_TILES] = {
 
 /* ---- groups and tokens ---- */
 
-/* One group times all tokens. From the second function on the group lies in L2. */
-static void gemv_tokens(const gemv_type *type, gemv_block b, gemv_place p, uint32_t n_tokens)
+/* Asks for `bytes` bytes of each of n streams, beginning at p. */
+static void gemv_ask(const uint8_t *p, size_t bytes, uint32_t n, size_t group_bytes)
 {
-    for (uint32_t left = n_tokens; left; left -= b.n_tokens) {
-        b.n_tokens = left < GEMV_TOKENS ? left : GEMV_TOKENS;
-        type->walk[b.n_tokens > 4 ? 3 : b.n_tokens > 2 ? 2 : b.n_tokens - 1](&b, &p);
-        b.q += b.n_tokens * b.q_stride;
-        b.d += b.n_tokens * b.d_stride;
-        b.sums += b.n_tokens * b.sums_stride;
-        p.y += b.n_tokens * b.y_stride;
+    for (size_t at = 0; at < bytes; at += BNT_TILE_LINE) {
+        for (uint32_t g = 0; g < n; g++) {
+            __builtin_prefetch(p + g * group_bytes + at, 0, 3);
+        }
+    }
+}
+
+/* The sums of the spans that no whole block holds. */
+static void gemv_tail(const gemv_block *b, int32_t tail[BNT_GEMV_TOKENS][16])
+{
+    const size_t block = BNT_TILE_SPANS, n = b->n_left % block * b->block_sums / block;
+    const int32_t *const from = b->sums + b->n_left / block * b->block_sums;
+    for (size_t t = 0; t < b->n_tokens; t++) {
+        for (size_t i = 0; i < 16; i++) {
+            tail[t][i] = i < n ? from[t * b->sums_stride + i] : 0;
+        }
     }
 }
 
 static void gemv_run(const gemv_type *type, const uint8_t *groups, size_t group_bytes,
                      uint32_t n_groups, const bnt_acts *x, float *y, size_t y_stride)
 {
+    static const uint32_t groups_of[4] = {GEMV_GROUPS_1, GEMV_GROUPS_2, GEMV_GROUPS_4,
+                                          GEMV_GROUPS_MORE};
     const bnt_tile *const layout = &type->layout;
     const size_t head_bytes = bnt_tile_head_bytes(layout, x->columns);
     const size_t tile_bytes = bnt_tile_bytes(layout, BNT_TILE_SPANS);
-    const size_t sums = type->halves ? 2 : 1, all_bytes = n_groups * group_bytes;
+    const size_t sums = type->halves ? 2 : 1;
+    const uint32_t size = x->n_tokens > 4 ? 3 : x->n_tokens > 2 ? 2 : x->n_tokens - 1;
+    const uint32_t n = groups_of[size];
+    const size_t ahead = GEMV_AHEAD / n;
+    int32_t tail[BNT_GEMV_TOKENS][16];
     gemv_block b = {
+        .n_tokens = x->n_tokens,
         .n_left = x->columns / BNT_TILE_SPAN,
         .q = x->q,
         .q_stride = bnt_acts_stride(x->columns),
@@ -237,30 +275,33 @@ static void gemv_run(const gemv_type *type, const uint8_t *groups, size_t group_
         .sums = type->halves ? x->sum16 : x->sum32,
         .sums_stride = sums * (x->columns / BNT_TILE_SPAN),
         .block_sums = sums * BNT_TILE_SPANS,
+        .tail = tail[0],
         .y_stride = y_stride,
     };
     gemv_place p = {
-        .n_groups = 1,
         .tile = groups + head_bytes,
         .head = groups,
         .y = y,
         .group_bytes = group_bytes,
         .tile_bytes = tile_bytes,
         .head_bytes = layout->head_bytes,
-        .left = all_bytes - head_bytes,
-        .jump = (size_t)0 - GEMV_AHEAD * tile_bytes,
+        .left = group_bytes - head_bytes,
     };
+    gemv_tail(&b, tail);
     gemv_count(&b);
-    for (uint32_t t = 0; t < x->n_tokens; t++) {
-        memset(y + t * y_stride, 0, (size_t)n_groups * BNT_TILE_ROWS * sizeof *y);
-    }
-    if (!b.n_left) return;
-    for (uint32_t g = 0; g < n_groups; g++) {
-        gemv_tokens(type, b, p, x->n_tokens);
-        p.tile += group_bytes;
-        p.head += group_bytes;
-        p.left -= group_bytes;
-        p.y += BNT_TILE_ROWS;
+    gemv_ask(groups, ahead, n_groups < n ? n_groups : n, group_bytes); /* nothing else does */
+    for (uint32_t g = 0; g < n_groups; g += n) {
+        p.n_groups = n_groups - g;
+        p.jump = p.n_groups > n ? (n - 1) * group_bytes : (size_t)0 - ahead;
+        const uint32_t rows = BNT_TILE_ROWS * (p.n_groups < n ? p.n_groups : n);
+        for (uint32_t t = 0; t < x->n_tokens; t++) {
+            memset(p.y + t * y_stride, 0, rows * sizeof *y);
+        }
+        gemv_ask(p.head + ahead, p.n_groups > n ? head_bytes : 0, n, group_bytes);
+        if (b.n_left) type->walk[size](&b, &p);
+        p.tile += n * group_bytes;
+        p.head += n * group_bytes;
+        p.y += n * BNT_TILE_ROWS;
     }
 }
 
@@ -278,7 +319,7 @@ GEMV(gemv_q4_k, BNT_TILE_Q4_K)
 GEMV(gemv_q5_k, BNT_TILE_Q5_K)
 GEMV(gemv_q6_k, BNT_TILE_Q6_K)
 
-/* The table of a set, for its .c file. */
+/* The table of a set, for its .c file, by place of the type. */
 #define GEMV_TABLE                                                                             \
     {                                                                                          \
         [BNT_TILE_B4] = gemv_b4, [BNT_TILE_B8] = gemv_b8, [BNT_TILE_Q4_0] = gemv_q4_0,         \
@@ -286,4 +327,5 @@ GEMV(gemv_q6_k, BNT_TILE_Q6_K)
         [BNT_TILE_Q6_K] = gemv_q6_k,                                                           \
     }
 
+#endif
 #endif

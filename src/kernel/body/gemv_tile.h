@@ -1,12 +1,16 @@
-/* gemv_tile.h - GROUPS groups of rows times TOKENS tokens, for every type.
+/* gemv_tile.h - GROUPS groups of rows times tokens, for every type.
  *
- * Included by gemv.h once for each pair of these numbers, so that every loop over groups and
- * tokens has a fixed length and its sums live in registers. Of one tile, register by register
- * of a group's rows (`part` counts them), span by span (`i`), line by line, the codes are taken
- * apart once and multiplied with all tokens. Loops over groups count in g, over tokens in t;
- * `b` and `p` are the parameters, TILE_LOCALS the first variables of every function.
+ * Included by gemv.h with several pairs of GROUPS and TOKENS, so that every loop over groups
+ * and tokens has a fixed length and its sums live in registers. PASSES is 1 where TOKENS are
+ * all there are, or 2 where each tile is taken again for the next ones. Of one tile, register
+ * by register of a group's rows (`part` counts them), span by span (`i`), line by line, the
+ * codes are taken apart once and multiplied with all tokens. Loops over groups count in g, over
+ * tokens in t; `b` and `p` are the parameters, TILE_LOCALS the first variables of every
+ * function.
  */
-#define TILE(name) GEMV_NAME(tile_##name, TOKENS, GROUPS)
+#ifdef TOKENS
+
+#define TILE(name) GEMV_NAME(tile_##name)
 #define INLINE     __attribute__((always_inline)) static inline
 #define EACH_GROUP _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)
 #define EACH_TOKEN _Pragma("GCC unroll 8") for (int t = 0; t < TOKENS; t++)
@@ -21,17 +25,17 @@
 #define DX(t)                  rf_set(OF_TOKEN(b->d, b->d_stride))
 #define Y(g, t)                (p->y + 16 * (g) + (size_t)(t)*b->y_stride + ROWS_AT(1))
 
-/* scales_at, codes_at, highs_at: where sections begin in the tiles. start: see gemv_starts().
- */
-#define TILE_LOCALS(scale_bytes, span_bytes, starts)                                           \
-    enum { AHEAD = GEMV_AHEAD / GROUPS * (8 * (scale_bytes) + 8 * (span_bytes)) };             \
+/* codes_at: where the codes begin in the tiles. start: what the sums of spans start with, or
+ * for types with mins what these are multiplied with. */
+#define TILE_LOCALS(scale_bytes, starts)                                                       \
+    enum { AHEAD = GEMV_AHEAD / GROUPS };                                                      \
     const size_t n = b->n_spans, codes_at = bnt_tile_padded(n * (scale_bytes));                \
     const uint8_t *tile[GROUPS];                                                               \
     const int8_t *q[TOKENS];                                                                   \
     _Alignas(64) int32_t start[TOKENS][16];                                                    \
     EACH_GROUP tile[g] = OF_GROUP(p->tile);                                                    \
     EACH_TOKEN q[t] = OF_TOKEN(b->q, b->q_stride);                                             \
-    EACH_TOKEN starts(OF_TOKEN(b->sums, b->sums_stride), n, start[t]);                         \
+    EACH_TOKEN starts(OF_TOKEN(b->sums, b->sums_stride), start[t]);                            \
     for (size_t at = 0; at < codes_at; at += 64) {                                             \
         ASK(at)                                                                                \
     }
@@ -42,12 +46,17 @@
         const size_t then = gemv_ahead(p, at, AHEAD);                                          \
         EACH_GROUP __builtin_prefetch(tile[g] + then, 0, 3);                                   \
     }
-/* `ahead` is where this part finds its share of a span's n lines ... */
-#define AHEAD_OF(codes, n)                                                                     \
-    gemv_ahead(p, (codes) + (size_t)(64 * (n) / GEMV_PARTS * part), AHEAD)
+/* Bytes are asked for in their order in memory, whatever the order they are used in, with span
+ * i as many lines n as a span has of codes and high bits: `ahead` is where this part and pass
+ * find their share of them ... */
+#define SHARES (GEMV_PARTS * PASSES)
+#define AHEAD_OF(n)                                                                            \
+    gemv_ahead(p,                                                                              \
+               codes_at + 64 * (n)*i + (size_t)(64 * (n) / SHARES * (part * PASSES + pass)),   \
+               AHEAD)
 /* ... and this asks for line J of the share, if it has that many. */
 #define ASK_LINE(J, n)                                                                         \
-    if ((J) < (n) / GEMV_PARTS) {                                                              \
+    if ((J) < ((n) + SHARES - 1) / SHARES) {                                                   \
         EACH_GROUP __builtin_prefetch(tile[g] + ahead + 64 * (J), 0, 3);                       \
     }
 
@@ -79,26 +88,31 @@ INLINE void TILE(add_int)(const gemv_block *b, const gemv_place *p, int part,
 /* Adds the products of line J of a span, at offset `codes` of the tiles. */
 #define NIBBLES(J)                                                                             \
     ASK_LINE(J, 4)                                                                             \
-    EACH_GROUP                                                                                 \
     {                                                                                          \
-        const rb line = rb_load(tile[g] + codes + 64 * (J) + ROWS_AT(4));                      \
-        const rb low = rb_low(line), high = rb_high(line);                                     \
+        rb low[GROUPS], high[GROUPS];                                                          \
+        EACH_GROUP                                                                             \
+        {                                                                                      \
+            const rb line = rb_load(tile[g] + codes + 64 * (J) + ROWS_AT(4));                  \
+            low[g] = rb_low(line);                                                             \
+            high[g] = rb_high(line);                                                           \
+        }                                                                                      \
         EACH_TOKEN                                                                             \
         {                                                                                      \
-            sum[g][t] = rs_dot(sum[g][t], low, rx_load(q[t] + 32 * i), J);                     \
-            sum[g][t] = rs_dot(sum[g][t], high, rx_load(q[t] + 32 * i + 16), J);               \
+            const rx x = rx_load(q[t] + 32 * i), z = rx_load(q[t] + 32 * i + 16);              \
+            EACH_GROUP sum[g][t] = rs_dot(sum[g][t], low[g], x, J);                            \
+            EACH_GROUP sum[g][t] = rs_dot(sum[g][t], high[g], z, J);                           \
         }                                                                                      \
     }
 #define SPAN_NIBBLES NIBBLES(0) NIBBLES(1) NIBBLES(2) NIBBLES(3)
 
-INLINE void TILE(b4)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(b4)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(16, 256, gemv_starts4)
+    TILE_LOCALS(16, gemv_starts4)
     for (int part = 0; part < GEMV_PARTS; part++) {
         ri total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = ri_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(codes, 4);
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(4);
             rs sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = rs_start(&start[t][i]);
             SPAN_NIBBLES
@@ -112,14 +126,14 @@ INLINE void TILE(b4)(const gemv_block *b, const gemv_place *p)
     }
 }
 
-INLINE void TILE(q4_0)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(q4_0)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, 256, gemv_starts4)
+    TILE_LOCALS(32, gemv_starts4)
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = rf_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(codes, 4);
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(4);
             rs sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = rs_start(&start[t][i]);
             SPAN_NIBBLES
@@ -142,7 +156,7 @@ INLINE void TILE(add_mins)(const gemv_block *b, const gemv_place *p, int part,
     const uint8_t *const mins = p->tile + bnt_tile_padded((size_t)16 * b->n_spans) + ROWS_AT(2);
     ri sum[GROUPS][TOKENS];
     EACH_SUM sum[g][t] = ri_zero();
-    for (size_t i = 0; i < b->n_spans / 2; i++) {
+    for (size_t i = 0; i < BNT_TILE_SPANS / 2; i++) {
         EACH_SUM sum[g][t] = ri_pairs(sum[g][t], OF_GROUP(mins) + 32 * i, &two[t][i]);
     }
     EACH_SUM
@@ -163,14 +177,14 @@ INLINE void TILE(add_mins)(const gemv_block *b, const gemv_place *p, int part,
 
 /* Scales and mins are as many bytes: of whole blocks, which all of these types are, the codes
  * begin at the sum of both. */
-INLINE void TILE(q4_k)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(q4_k)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, 256, gemv_starts_two)
+    TILE_LOCALS(32, gemv_starts_two)
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = rf_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(codes, 4);
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(4);
             rs sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = rs_zero();
             SPAN_NIBBLES
@@ -183,33 +197,36 @@ INLINE void TILE(q4_k)(const gemv_block *b, const gemv_place *p)
 /* As NIBBLES, with a fifth bit: of the span's line of high bits, bit J is that of the low codes
  * and bit 4 + J that of the high ones. */
 #define FIVE_BITS(J)                                                                           \
-    ASK_LINE(J, 4)                                                                             \
-    EACH_GROUP                                                                                 \
+    ASK_LINE(J, 5)                                                                             \
     {                                                                                          \
-        const rb line = rb_load(tile[g] + codes + 64 * (J) + ROWS_AT(4));                      \
-        const rb fifth = rb_load(tile[g] + highs + ROWS_AT(4));                                \
-        const rb low = rb_or(rb_low(line), rb_up(fifth, 4 - (J), 16));                         \
-        const rb high = rb_or(rb_high(line), rb_down(fifth, J, 16));                           \
+        rb low[GROUPS], high[GROUPS];                                                          \
+        EACH_GROUP                                                                             \
+        {                                                                                      \
+            const rb line = rb_load(tile[g] + codes + 64 * (J) + ROWS_AT(4));                  \
+            const rb fifth = rb_load(tile[g] + highs + ROWS_AT(4));                            \
+            low[g] = rb_or(rb_low(line), rb_up(fifth, 4 - (J), 16));                           \
+            high[g] = rb_or(rb_high(line), rb_down(fifth, J, 16));                             \
+        }                                                                                      \
         EACH_TOKEN                                                                             \
         {                                                                                      \
             const rx x = rx_load(q[t] + 32 * i), z = rx_load(q[t] + 32 * i + 16);              \
-            sum[g][t] = ri_dot2(sum[g][t], low, x, J, high, z, J);                             \
+            EACH_GROUP sum[g][t] = ri_dot2(sum[g][t], low[g], x, J, high[g], z, J);            \
         }                                                                                      \
     }
 
-INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, 320, gemv_starts_two)
+    TILE_LOCALS(32, gemv_starts_two)
     const size_t highs_at = codes_at + 256 * n;
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = rf_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(codes, 4);
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(5);
             const size_t highs = highs_at + 64 * i;
             ri sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = ri_zero();
-            ASK(highs)
+            ASK_LINE(4, 5)
             FIVE_BITS(0)
             FIVE_BITS(1)
             FIVE_BITS(2)
@@ -225,17 +242,20 @@ INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p)
 /* Adds the products of lines J and K of half a span. The codes' low bits are the `nibble` of
  * the lines; `a` and `c` shift those on top out of the half's line of high bits. */
 #define SIX_BITS(HALF, nibble, J, a, a_by, K, c, c_by)                                         \
-    ASK_LINE(2 * (HALF) + (J) / 2, 4)                                                          \
-    EACH_GROUP                                                                                 \
+    ASK_LINE(2 * (HALF) + (J) / 2, 6)                                                          \
     {                                                                                          \
-        const uint8_t *const lines = tile[g] + codes + ROWS_AT(4);                             \
-        const rb top = rb_load(tile[g] + highs + 64 * (HALF) + ROWS_AT(4));                    \
-        const rb one = rb_or(nibble(rb_load(lines + 64 * (J))), a(top, a_by, 48));             \
-        const rb two = rb_or(nibble(rb_load(lines + 64 * (K))), c(top, c_by, 48));             \
+        rb one[GROUPS], two[GROUPS];                                                           \
+        EACH_GROUP                                                                             \
+        {                                                                                      \
+            const uint8_t *const lines = tile[g] + codes + ROWS_AT(4);                         \
+            const rb top = rb_load(tile[g] + highs + 64 * (HALF) + ROWS_AT(4));                \
+            one[g] = rb_or(nibble(rb_load(lines + 64 * (J))), a(top, a_by, 48));               \
+            two[g] = rb_or(nibble(rb_load(lines + 64 * (K))), c(top, c_by, 48));               \
+        }                                                                                      \
         EACH_TOKEN                                                                             \
         {                                                                                      \
             const rx x = rx_load(q[t] + 32 * i + 16 * (HALF));                                 \
-            sum[g][t] = ri_dot2(sum[g][t], one, x, J, two, x, K);                              \
+            EACH_GROUP sum[g][t] = ri_dot2(sum[g][t], one[g], x, J, two[g], x, K);             \
         }                                                                                      \
     }
 #define HALF_SPAN(HALF, nibble)                                                                \
@@ -247,19 +267,19 @@ INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p)
         ADD_SCALED(sum[g][t], ri_s8(tile[g] + 32 * i + 16 * (HALF) + ROWS_AT(1)))              \
     }
 
-INLINE void TILE(q6_k)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(q6_k)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, 384, gemv_starts_half)
+    TILE_LOCALS(32, gemv_starts_half)
     const size_t highs_at = codes_at + 256 * n;
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = rf_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(codes, 4);
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(6);
             const size_t highs = highs_at + 128 * i;
-            ASK(highs)
+            ASK_LINE(4, 6)
             HALF_SPAN(0, rb_low)
-            ASK(highs + 64)
+            ASK_LINE(5, 6)
             HALF_SPAN(1, rb_high)
         }
         TILE(add)(b, p, part, total);
@@ -271,25 +291,25 @@ INLINE void TILE(q6_k)(const gemv_block *b, const gemv_place *p)
 /* Adds the products of line J of half a span. */
 #define BYTES(HALF, J)                                                                         \
     ASK_LINE(4 * (HALF) + (J), 8)                                                              \
-    EACH_GROUP                                                                                 \
     {                                                                                          \
-        const rc line = rc_load(tile[g] + codes + 256 * (HALF) + 64 * (J) + ROWS_AT(4));       \
+        rc line[GROUPS];                                                                       \
+        EACH_GROUP line[g] = rc_load(tile[g] + codes + 256 * (HALF) + 64 * (J) + ROWS_AT(4));  \
         EACH_TOKEN                                                                             \
         {                                                                                      \
             const rx x = rx_load(q[t] + 32 * i + 16 * (HALF));                                 \
-            sum[g][t] = ri_dot8(sum[g][t], line, x, J);                                        \
+            EACH_GROUP sum[g][t] = ri_dot8(sum[g][t], line[g], x, J);                          \
         }                                                                                      \
     }
 #define HALF_BYTES(HALF) BYTES(HALF, 0) BYTES(HALF, 1) BYTES(HALF, 2) BYTES(HALF, 3)
 
-INLINE void TILE(b8)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(b8)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(0, 512, gemv_starts8)
+    TILE_LOCALS(0, gemv_starts8)
     for (int part = 0; part < GEMV_PARTS; part++) {
         ri total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = ri_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 512 * i, ahead = AHEAD_OF(codes, 8);
+            const size_t codes = codes_at + 512 * i, ahead = AHEAD_OF(8);
             ri sum[GROUPS][TOKENS]; /* no chain of additions is longer than a span */
             EACH_SUM sum[g][t] = ri_start8(&start[t][i]);
             HALF_BYTES(0)
@@ -300,14 +320,14 @@ INLINE void TILE(b8)(const gemv_block *b, const gemv_place *p)
     }
 }
 
-INLINE void TILE(q8_0)(const gemv_block *b, const gemv_place *p)
+INLINE void TILE(q8_0)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, 512, gemv_starts8)
+    TILE_LOCALS(32, gemv_starts8)
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
         EACH_SUM total[g][t] = rf_zero();
         for (size_t i = 0; i < n; i++) {
-            const size_t codes = codes_at + 512 * i, ahead = AHEAD_OF(codes, 8);
+            const size_t codes = codes_at + 512 * i, ahead = AHEAD_OF(8);
             ri sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = ri_start8(&start[t][i]);
             HALF_BYTES(0)
@@ -327,13 +347,19 @@ INLINE void TILE(q8_0)(const gemv_block *b, const gemv_place *p)
 /* All tiles of the groups in one function: what is outside the loop over spans is then done
  * while the next one begins. */
 #define WALK(type)                                                                             \
-    __attribute__((noinline)) static void GEMV_NAME(walk_##type, TOKENS, GROUPS)(              \
-        const gemv_block *block, const gemv_place *place)                                      \
+    __attribute__((noinline)) static void GEMV_NAME(walk_##type)(const gemv_block *block,      \
+                                                                 const gemv_place *place)      \
     {                                                                                          \
         gemv_block b = *block;                                                                 \
         gemv_place p = *place;                                                                 \
         do {                                                                                   \
-            TILE(type)(&b, &p);                                                                \
+            gemv_block tokens = b;                                                             \
+            gemv_place at = p;                                                                 \
+            for (int pass = 0;; pass ^= PASSES - 1) {                                          \
+                TILE(type)(&tokens, &at, pass);                                                \
+                if (PASSES == 1 || tokens.n_tokens <= TOKENS) break;                           \
+                gemv_skip(&tokens, &at, TOKENS);                                               \
+            }                                                                                  \
         } while (gemv_advance(&b, &p));                                                        \
     }
 WALK(b4)
@@ -356,6 +382,7 @@ WALK(q6_k)
 #undef Y
 #undef TILE_LOCALS
 #undef ASK
+#undef SHARES
 #undef AHEAD_OF
 #undef ASK_LINE
 #undef NIBBLES
@@ -367,3 +394,5 @@ WALK(q6_k)
 #undef BYTES
 #undef HALF_BYTES
 #undef WALK
+
+#endif

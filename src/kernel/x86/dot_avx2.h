@@ -8,14 +8,6 @@
 #include "kernel/x86/dot_ymm.h"
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 
-/* A sum that is kept as it is: compilers that reorder chains of additions would hold all their
- * terms at once, and 16 registers do not. */
-static inline __m256i kept(__m256i sum)
-{
-    __asm__("" : "+x"(sum));
-    return sum;
-}
-
 /* ---- codes below 16: two sums of 16 bits for each row ----
  *
  * A sum takes 16 columns of a span: at most 16 * 15 * 127 = 30480. Of -8 * (sum of all 32 q),

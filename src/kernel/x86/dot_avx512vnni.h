@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define GEMV_ROWS   16
-#define GEMV_TOKENS 8
+#define GEMV_ROWS        16
+#define GEMV_GROUPS_1    1
+#define GEMV_GROUPS_2    1
+#define GEMV_GROUPS_4    1
+#define GEMV_GROUPS_MORE 2
 
 typedef __m512i ri;
 typedef __m512 rf;
@@ -126,6 +129,14 @@ static inline ri rx_four(rx x, int j)
     return _mm512_set1_epi32(four);
 }
 
+/* A sum that is computed where it stands: compilers that bring the products of many lines
+ * forward hold more than 32 registers do. */
+static inline __m512i kept(__m512i sum)
+{
+    __asm__("" : "+v"(sum));
+    return sum;
+}
+
 /* ---- codes below 16 ---- */
 
 typedef __m512i rs;
@@ -185,15 +196,15 @@ static inline ri ri_start8(const int32_t *word)
 
 static inline ri ri_dot8(ri acc, rc c, rx x, int j)
 {
-    return _mm512_dpbusd_epi32(acc, c, rx_four(x, j));
+    return kept(_mm512_dpbusd_epi32(acc, c, rx_four(x, j)));
 }
 
 /* ---- codes below 64 ---- */
 
 static inline ri ri_dot2(ri acc, rb a, rx x, int j, rb b, rx z, int k)
 {
-    acc = _mm512_dpbusd_epi32(acc, a, rx_four(x, j));
-    return _mm512_dpbusd_epi32(acc, b, rx_four(z, k));
+    acc = kept(_mm512_dpbusd_epi32(acc, a, rx_four(x, j)));
+    return kept(_mm512_dpbusd_epi32(acc, b, rx_four(z, k)));
 }
 
 static inline ri ri_pairs(ri acc, const void *p, const int32_t *word)

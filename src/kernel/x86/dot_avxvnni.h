@@ -27,7 +27,7 @@ static inline rs rs_zero(void)
 
 static inline rs rs_dot(rs sum, rb codes, rx x, int j)
 {
-    return _mm256_dpbusd_avx_epi32(sum, codes, rx_four(x, j));
+    return kept(_mm256_dpbusd_avx_epi32(sum, codes, rx_four(x, j)));
 }
 
 static inline ri rs_sum(rs sum)
@@ -62,13 +62,13 @@ static inline ri ri_start8(const int32_t *word)
 
 static inline ri ri_dot8(ri acc, rc c, rx x, int j)
 {
-    return _mm256_dpbusd_avx_epi32(acc, c, rx_four(x, j));
+    return kept(_mm256_dpbusd_avx_epi32(acc, c, rx_four(x, j)));
 }
 
 static inline ri ri_dot2(ri acc, rb a, rx x, int j, rb b, rx z, int k)
 {
-    acc = _mm256_dpbusd_avx_epi32(acc, a, rx_four(x, j));
-    return _mm256_dpbusd_avx_epi32(acc, b, rx_four(z, k));
+    acc = kept(_mm256_dpbusd_avx_epi32(acc, a, rx_four(x, j)));
+    return kept(_mm256_dpbusd_avx_epi32(acc, b, rx_four(z, k)));
 }
 
 static inline ri ri_pairs(ri acc, const void *p, const int32_t *word)

@@ -10,8 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define GEMV_ROWS   8
-#define GEMV_TOKENS 4
+#define GEMV_ROWS        8
+#define GEMV_GROUPS_1    1
+#define GEMV_GROUPS_2    1
+#define GEMV_GROUPS_4    1
+#define GEMV_GROUPS_MORE 1
 
 typedef __m256i ri;
 typedef __m256 rf;
@@ -123,6 +126,14 @@ static inline ri rx_four(rx x, int j)
     int32_t four;
     memcpy(&four, x + 4 * j, sizeof four);
     return _mm256_set1_epi32(four);
+}
+
+/* A sum that is finished before anything later is read. Compilers that reorder a chain of
+ * additions, or bring the loads of many products forward, hold more than 16 registers do. */
+static inline __m256i kept(__m256i sum)
+{
+    __asm__ volatile("" : "+x"(sum) : : "memory");
+    return sum;
 }
 
 #endif
