@@ -92,7 +92,7 @@ function flush(    i, j, k, inner, n, first, last) {
     line = part[2] (3 in part ? " " part[3] : "")
     sub(/ *\/\/.*/, "", line)
     sub(/ *#.*<.*>.*/, "", line)
-    sub(/^(notrack|bnd|rep[a-z]*|lock) /, "", line)
+    sub(/^({vex}|notrack|bnd|rep[a-z]*|lock) /, "", line)
     op[count] = line
     sub(/ .*/, "", op[count])
     rest[count] = line

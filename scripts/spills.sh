@@ -1,9 +1,10 @@
 #!/bin/sh
 # spills.sh BUILD - fails where a kernel's innermost loop keeps a sum on the stack.
 #
-# A loop that multiplies and adds vectors must not store one to the stack: compilers do that when
-# they have run out of registers, and half the speed is gone. Looks at every kernel object of a
-# release build, for x86-64 and aarch64. Loads alone are operands that wait there; they are told.
+# A loop that multiplies and adds vectors must not keep its sums on the stack: compilers do that
+# when they have run out of registers, each sum costs a load and a store a round, and half the speed
+# is gone. Stores may be one instruction in 32 at most: an operand put aside now and then. Looks at
+# every kernel object of a release build, for x86-64 and aarch64. What is allowed is told.
 #
 # Exempt are loops whose last, shorter vector goes through an array on the stack by intent, and
 # loops of functions that are not tiles.
@@ -42,9 +43,11 @@ for object in $objects; do
     grep -q "^$file:" "$table" || { echo "spills: $file: no loop of multiply-adds found"; failed=1; }
 done
 grep -vE "$exempt" "$table" | awk '
-    $4 { printf "spills: %s: %d of %d instructions of a loop store vectors to the stack\n", $1, $4, $2; bad = 1 }
+    $4 { printf "spills: %s: %d of %d instructions of a loop store vectors to the stack%s\n", $1, $4, $2,
+         32 * $4 > $2 ? "" : " (no failure)" }
+    32 * $4 > $2 { bad = 1 }
     $5 && !$4 { printf "spills: %s: %d of %d instructions of a loop load operands from the stack (no failure)\n", $1, $5, $2 }
     END { exit bad }' || failed=1
 
-[ "$failed" = 0 ] && echo "spills: none in $(grep -cvE "$exempt" "$table") loops of $(echo "$objects" | wc -l) objects"
+[ "$failed" = 0 ] && echo "spills: no sums in $(grep -cvE "$exempt" "$table") loops of $(echo "$objects" | wc -l) objects"
 exit "$failed"

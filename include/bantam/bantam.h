@@ -216,15 +216,15 @@ typedef struct bantam_model_options {
     bantam_rope rope;
 
     /* Highest set of instructions to compute with: "ref", "avx2", "avxvnni", "avx512vnni",
-     * "neon", "dotprod", "i8mm"; NULL: the best there is. Changes no bit. BANTAM_ERR_UNSUPPORTED
-     * where this machine lacks it. */
+     * "neon", "dotprod", "i8mm"; NULL: the best there is. Changes no bit.
+     * BANTAM_ERR_UNSUPPORTED where this machine lacks it. */
     const char *cpu;
     bantam_progress_fn progress; /* of packing, in bytes; may be NULL. Return false to stop */
     void *user;
     /* Weights of GGUF's block types are packed once into a form that can be computed with as it
      * lies, and kept in a cache file; later opens map that file. Packing changes no bit of any
-     * result. With no_cache they are packed into memory at every open; no file is looked for and
-     * none is made. */
+     * result. With no_cache they are packed into memory at every open; no file is looked for
+     * and none is made. */
     bool no_cache;
     /* The model is only to be described and planned with: nothing is packed, and no session can
      * be opened on it. */
@@ -279,9 +279,9 @@ BANTAM_API const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *mo
  * A model's cache file lies beside it as MODEL.gguf.bantam-cache, or, where its folder cannot
  * be written to, in XDG_CACHE_HOME/bantam or ~/.cache/bantam. BANTAM_CACHE names another folder
  * for all of them, or says `off`. BANTAM_CACHE_MAX (16G) limits what the folder holds: files
- * not used for the longest time go first. Weights of less than BANTAM_CACHE_MIN (16M) are packed
- * without a file. A cache file that is not that of the model as it is now is made anew. It may
- * be removed at any time.
+ * not used for the longest time go first. Weights of less than BANTAM_CACHE_MIN (16M) are
+ * packed without a file. A cache file that is not that of the model as it is now is made anew.
+ * It may be removed at any time.
  */
 
 /* Called for each file removed; path is borrowed until it returns. */
@@ -309,7 +309,7 @@ typedef struct bantam_session_options {
                                 other number is taken as it is, up to 2^20 */
     uint32_t batch_tokens;   /* prompt positions computed together; 0: 256, or 128 where 256
                                 take much memory. Changes no bit */
-    uint32_t n_threads;      /* 0: one per available core, small ones left out. Changes no bit */
+    uint32_t n_threads; /* 0: one per available core, small ones left out. Changes no bit */
     bantam_kv kv;
     uint64_t memory_bytes; /* refuse to open beyond this much, weights included; 0: no limit */
 } bantam_session_options;
@@ -320,8 +320,8 @@ typedef struct bantam_plan_info {
                                into memory, where there is no cache file */
     uint64_t kv_bytes;      /* keys and values of the whole context */
     uint64_t scratch_bytes; /* activations, logits, sampling */
-    uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened; and about
-                               what a small program and its libraries take */
+    uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened; and
+                               about what a small program and its libraries take */
     uint64_t total_bytes;
     uint32_t context_tokens, batch_tokens, n_threads;
 } bantam_plan_info;
@@ -589,8 +589,8 @@ typedef struct bantam_device_speed {
 } bantam_device_speed;
 
 /* Measures it, with all n_threads at work (0: one per core worth using) and the instructions up
- * to cpu (as in bantam_model_options; NULL: the best). Takes about a second and 256 MiB for that
- * time. */
+ * to cpu (as in bantam_model_options; NULL: the best). Takes about a second and 256 MiB for
+ * that time. */
 BANTAM_API bantam_status bantam_device_measure(const char *cpu, uint32_t n_threads,
                                                bantam_device_speed *out, bantam_error *err);
 

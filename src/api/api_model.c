@@ -168,7 +168,8 @@ static uint64_t token_bytes(const bnt_model *w)
     n += (2 * (uint64_t)w->config.n_layers + 1) * w->config.n_embd * sizeof(float);
     for (uint32_t i = 0; i < w->config.n_layers; i++) {
         const bnt_layer *const l = &w->layers[i];
-        const bnt_matrix *const all[] = {&l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down};
+        const bnt_matrix *const all[] = {&l->q,    &l->k,  &l->v,   &l->o,
+                                         &l->gate, &l->up, &l->down};
         for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
             n += matrix_bytes(all[k]);
         }

@@ -1,21 +1,24 @@
-/* gemm_avx2.c - GEMM in AVX2: tiles of 16 rows and 4 tokens.
+/* gemm_avx2.c - GEMM in AVX2: tiles of 16 rows and 3 tokens, or of 8 rows and 6 tokens.
  *
  * VPMADDUBSW multiplies bytes without sign by bytes with one and adds products in pairs to
  * int16. Panels hold codes as they are. Those of four to six bits have no sign, and the sums of
  * 16 or 32 columns fit int16:
  *
  *   Q4_K        8 pairs of c q, at most 8 * 2 * 15 * 127 < 2^15
- *   Q5_K        4 pairs, twice a span, at most 4 * 2 * 31 * 127 < 2^15
+ *   Q5_K        8 pairs of (c - 16) q, at most 8 * 2 * 16 * 127 < 2^15
  *   B4, Q4_0    8 pairs of (c - 8) q, at most 8 * 2 * 8 * 127 < 2^15
  *   Q6_K        4 pairs of (c - 32) q, at most 4 * 2 * 32 * 127 < 2^15
  *
- * The last two start at -8 or -32 times the sums of q and may wrap on the way. So a span costs
- * one multiplication that widens, which applies the scales of B4 as well.
+ * The last three start at -16, -8 or -32 times the sums of q and may wrap on the way; what Q5_K
+ * started with is taken away again from the widened sum. So a span costs one multiplication
+ * that widens, which applies the scales of B4 as well.
  *
  * Codes of eight bits have a sign: |c| is multiplied by q with the sign of c, and each pair, at
  * most 2 * 128 * 127 < 2^15, is widened at once.
  *
- * Sums of spans are added up in memory, which leaves the registers to the tile.
+ * A tile has twelve registers of sums: six of a span and six of a block. The other four hold
+ * what is multiplied, so that the products of a token are plain instructions: left to itself, a
+ * compiler takes one register more and puts sums off to memory.
  */
 #include "kernel/x86/simd_avx2.h"
 
@@ -27,11 +30,9 @@
 #include "kernel/x86/x86.h"
 
 enum {
-    LINE = 64,               /* bytes of four columns in a panel */
-    STEP = 4 * GEMM_TOKENS,  /* and in packed tokens */
-    ENTRY = 4 * GEMM_TOKENS, /* bytes of one number for each token */
-    TILE_TOKENS = 4,
-    TILE_NUMBERS = TILE_TOKENS * GEMM_TILE_ROWS
+    LINE = 64,              /* bytes of four columns in a panel */
+    STEP = 4 * GEMM_TOKENS, /* and in packed tokens */
+    ENTRY = 4 * GEMM_TOKENS /* bytes of one number for each token */
 };
 
 /* ---- packed tokens: sums of q at columns 0, 1 and at columns 2, 3 of every four ---- */
@@ -88,14 +89,12 @@ static void gemm_unpack_b4(const bnt_tile *layout, const uint8_t *head, const ui
 
 /* ---- micro-kernels ---- */
 
+static const int16_t ones[16]
+    __attribute__((aligned(32))) = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
 static inline __m256i load(const void *p)
 {
     return _mm256_load_si256(p);
-}
-
-static inline void store(void *p, __m256i a)
-{
-    _mm256_store_si256(p, a);
 }
 
 /* Four bytes in every lane. */
@@ -106,35 +105,62 @@ static inline __m256i spread(const void *p)
     return _mm256_set1_epi32(four);
 }
 
-/* Additions as instructions of their own: gcc 12 would do all multiplications of a span first,
- * and put their results off to memory. */
-static inline __m256i plus16(__m256i a, __m256i b)
+/* Bytes in memory as an operand. */
+#define OPERAND4(p)  "m"(*(const uint8_t(*)[4])(p))
+#define OPERAND32(p) "m"(*(const uint8_t(*)[32])(const void *)(p))
+
+/* Four columns without sign: a += products of wa and q, b += products of wb and q, in pairs. */
+static inline void dot(__m256i *a, __m256i *b, __m256i wa, __m256i wb, const uint8_t *q)
 {
-    __asm__("vpaddw %1, %0, %0" : "+x"(a) : "x"(b));
+    __m256i u, v;
+    __asm__("vpbroadcastd %6, %2\n\t"
+            "vpmaddubsw %2, %4, %3\n\t"
+            "vpmaddubsw %2, %5, %2\n\t"
+            "vpaddw %3, %0, %0\n\t"
+            "vpaddw %2, %1, %1"
+            : "+x"(*a), "+x"(*b), "=&x"(u), "=&x"(v)
+            : "x"(wa), "x"(wb), OPERAND4(q));
+}
+
+/* Four columns with a sign: a += products of w, whose |w| is `size`, and q, widened. */
+static inline void dot_signed(__m256i *a, __m256i w, __m256i size, const uint8_t *q)
+{
+    __m256i u;
+    __asm__("vpbroadcastd %4, %1\n\t"
+            "vpsignb %2, %1, %1\n\t"
+            "vpmaddubsw %1, %3, %1\n\t"
+            "vpmaddwd %5, %1, %1\n\t"
+            "vpaddd %1, %0, %0"
+            : "+x"(*a), "=&x"(u)
+            : "x"(w), "x"(size), OPERAND4(q), OPERAND32(ones));
+}
+
+/* Mins of two spans: a and b += products of wa and wb with a pair of sums. */
+static inline void dot_mins(__m256i *a, __m256i *b, __m256i wa, __m256i wb, const int16_t *pair)
+{
+    __m256i u, v;
+    __asm__("vpbroadcastd %6, %2\n\t"
+            "vpmaddwd %2, %4, %3\n\t"
+            "vpmaddwd %2, %5, %2\n\t"
+            "vpaddd %3, %0, %0\n\t"
+            "vpaddd %2, %1, %1"
+            : "+x"(*a), "+x"(*b), "=&x"(u), "=&x"(v)
+            : "x"(wa), "x"(wb), OPERAND4((const void *)pair));
+}
+
+/* int16 in pairs, times int16 at `by`. */
+static inline __m256i widened(__m256i a, const void *by)
+{
+    __asm__("vpmaddwd %1, %0, %0" : "+x"(a) : OPERAND32(by));
     return a;
 }
 
-static inline __m256i plus32(__m256i a, __m256i b)
+/* fma(a, scales, total) */
+static inline __m256 folded(__m256 total, __m256i a, const float *scales)
 {
-    __asm__("vpaddd %1, %0, %0" : "+x"(a) : "x"(b));
-    return a;
-}
-
-static inline __m256i widened(__m256i a)
-{
-    return _mm256_madd_epi16(a, _mm256_set1_epi16(1));
-}
-
-/* sum += products of w and q, in pairs: of w without sign as int16, of w with a sign, whose
- * |w| is `size`, as int32. */
-static inline __m256i dot16(__m256i sum, __m256i w, __m256i q)
-{
-    return plus16(sum, _mm256_maddubs_epi16(w, q));
-}
-
-static inline __m256i dot32(__m256i sum, __m256i size, __m256i w, __m256i q)
-{
-    return plus32(sum, widened(_mm256_maddubs_epi16(size, _mm256_sign_epi8(q, w))));
+    __m256 u = _mm256_cvtepi32_ps(a);
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(total) : "x"(u), OPERAND32(scales));
+    return total;
 }
 
 /* y = fma(a, b, y) */
@@ -143,22 +169,41 @@ static inline void add_product(float *y, __m256 a, __m256 b)
     _mm256_store_ps(y, _mm256_fmadd_ps(a, b, _mm256_load_ps(y)));
 }
 
-/* For each token t, whose sums are a of rows 0 to 7 and b of rows 8 to 15. */
-#define FOR_TOKENS(m) m(0) m(1) m(2) m(3)
+#define MICRO(name)                                                                            \
+    GEMM_MICRO void name(const gemm_panel *panel, const gemm_tokens *tokens, uint32_t columns, \
+                         float *y)
+#define OPERANDS                                                                               \
+    const uint8_t *p = panel->codes, *x = tokens->codes;                                       \
+    const float *s = panel->scales, *d = tokens->d
+#define NEXT_BLOCK                                                                             \
+    uint32_t left = columns < BNT_TILE_BLOCK ? columns : (uint32_t)BNT_TILE_BLOCK;             \
+    columns -= left
 
-#define SUMS(t)  __m256i a##t, b##t;
-#define START(t) a##t = b##t = spread(start + 4 * t);
-#define ZERO(t)  a##t = b##t = _mm256_setzero_si256();
+/* ---- codes without sign ----
+ *
+ * For each token t the sums of a span, or half a span, are a of rows 0 to 7 and b of rows 8 to
+ * 15, and those of a block are the totals ya and yb.
+ */
+enum { PLAIN_TOKENS = 3 };
+#define FOR_TOKENS(m) m(0) m(1) m(2)
 
-/* Four columns, codes without sign; sixteen of them. */
-#define DOT(t, i)                                                                              \
-    q = spread(x + STEP * i + 4 * t);                                                          \
-    a##t = dot16(a##t, wa, q);                                                                 \
-    b##t = dot16(b##t, wb, q);
-#define DOT0(t) DOT(t, 0)
-#define DOT1(t) DOT(t, 1)
-#define DOT2(t) DOT(t, 2)
-#define DOT3(t) DOT(t, 3)
+#define SUMS(t)       __m256i a##t, b##t;
+#define ZERO(t)       a##t = b##t = _mm256_setzero_si256();
+#define START(t)      a##t = b##t = spread(start + 4 * t);
+#define WIDEN(t)      a##t = widened(a##t, ones), b##t = widened(b##t, ones);
+#define TOTALS(t)     __m256 ya##t = _mm256_setzero_ps(), yb##t = ya##t;
+#define TOTAL_ADD(t)  ya##t = folded(ya##t, a##t, s), yb##t = folded(yb##t, b##t, s + 8);
+#define TOTAL_MINS(t) ya##t = folded(ya##t, a##t, dmin), yb##t = folded(yb##t, b##t, dmin + 8);
+#define TOTAL_TO_Y(t)                                                                          \
+    dx = _mm256_set1_ps(d[t]);                                                                 \
+    add_product(y + 16 * t, ya##t, dx);                                                        \
+    add_product(y + 16 * t + 8, yb##t, dx);
+
+/* Four columns; sixteen of them. */
+#define DOT0(t) dot(&a##t, &b##t, wa, wb, x + 4 * t);
+#define DOT1(t) dot(&a##t, &b##t, wa, wb, x + STEP + 4 * t);
+#define DOT2(t) dot(&a##t, &b##t, wa, wb, x + 2 * STEP + 4 * t);
+#define DOT3(t) dot(&a##t, &b##t, wa, wb, x + 3 * STEP + 4 * t);
 #define COLUMNS4(i)                                                                            \
     wa = load(p + LINE * i);                                                                   \
     wb = load(p + LINE * i + 32);                                                              \
@@ -170,122 +215,44 @@ static inline void add_product(float *y, __m256 a, __m256 b)
     COLUMNS4(3);                                                                               \
     p += 4 * LINE, x += 4 * STEP
 
-/* Four columns, codes with a sign; sixteen of them. */
-#define SIGNED(t, i)                                                                           \
-    q = spread(x + STEP * i + 4 * t);                                                          \
-    a##t = dot32(a##t, size_a, wa, q);                                                         \
-    b##t = dot32(b##t, size_b, wb, q);
-#define SIGNED_0(t) SIGNED(t, 0)
-#define SIGNED_1(t) SIGNED(t, 1)
-#define SIGNED_2(t) SIGNED(t, 2)
-#define SIGNED_3(t) SIGNED(t, 3)
-#define SIGNED4(i)                                                                             \
-    do {                                                                                       \
-        wa = load(p + LINE * i);                                                               \
-        wb = load(p + LINE * i + 32);                                                          \
-        const __m256i size_a = _mm256_abs_epi8(wa), size_b = _mm256_abs_epi8(wb);              \
-        FOR_TOKENS(SIGNED_##i)                                                                 \
-    } while (0)
-#define SIGNED16                                                                               \
-    SIGNED4(0);                                                                                \
-    SIGNED4(1);                                                                                \
-    SIGNED4(2);                                                                                \
-    SIGNED4(3);                                                                                \
-    p += 4 * LINE, x += 4 * STEP
-
-/* From int16 to int32; of Q5_K in two halves, the first of which waits in memory. */
-#define WIDEN(t) a##t = widened(a##t), b##t = widened(b##t);
-#define PUT_HALF(t)                                                                            \
-    store(halves + 16 * t, widened(a##t));                                                     \
-    store(halves + 16 * t + 8, widened(b##t));
-#define ADD_HALF(t)                                                                            \
-    a##t = plus32(widened(a##t), load(halves + 16 * t));                                       \
-    b##t = plus32(widened(b##t), load(halves + 16 * t + 8));
-
-/* Sums of a block in memory: floats, or of B4 whole numbers, with int16 scales in fa, fb. */
-#define TOTAL_ZERO(t)                                                                          \
-    store(total + 16 * t, _mm256_setzero_si256());                                             \
-    store(total + 16 * t + 8, _mm256_setzero_si256());
-#define TOTAL_ADD(t)                                                                           \
-    add_product(total + 16 * t, _mm256_cvtepi32_ps(a##t), fa);                                 \
-    add_product(total + 16 * t + 8, _mm256_cvtepi32_ps(b##t), fb);
+/* Of B4 the totals are whole numbers too, and the scales of spans int16. */
+#define TOTALS_B4(t) __m256i za##t = _mm256_setzero_si256(), zb##t = za##t;
 #define TOTAL_ADD_B4(t)                                                                        \
-    store(total + 16 * t, plus32(_mm256_madd_epi16(a##t, fa), load(total + 16 * t)));          \
-    store(total + 16 * t + 8, plus32(_mm256_madd_epi16(b##t, fb), load(total + 16 * t + 8)));
-#define TOTAL_LOAD(t)                                                                          \
-    a##t = load(total + 16 * t);                                                               \
-    b##t = load(total + 16 * t + 8);
-#define TOTAL_TO_Y(t)                                                                          \
+    za##t = _mm256_add_epi32(za##t, widened(a##t, s));                                         \
+    zb##t = _mm256_add_epi32(zb##t, widened(b##t, s + 8));
+#define TOTAL_TO_Y_B4(t)                                                                       \
     dx = _mm256_set1_ps(d[t]);                                                                 \
-    add_product(y + 16 * t, _mm256_load_ps(total + 16 * t), dx);                               \
-    add_product(y + 16 * t + 8, _mm256_load_ps(total + 16 * t + 8), dx);
-#define SUM_TO_Y(t)                                                                            \
-    dx = _mm256_set1_ps(d[t]);                                                                 \
-    add_product(y + 16 * t, _mm256_cvtepi32_ps(a##t), _mm256_mul_ps(fa, dx));                  \
-    add_product(y + 16 * t + 8, _mm256_cvtepi32_ps(b##t), _mm256_mul_ps(fb, dx));
-
-#define MICRO(name)                                                                            \
-    GEMM_MICRO void name(const gemm_panel *panel, const gemm_tokens *tokens, uint32_t columns, \
-                         float *y)
-#define OPERANDS                                                                               \
-    const uint8_t *p = panel->codes, *x = tokens->codes, *start = tokens->start;               \
-    const float *s = panel->scales, *d = tokens->d
-#define NEXT_BLOCK                                                                             \
-    uint32_t left = columns < BNT_TILE_BLOCK ? columns : (uint32_t)BNT_TILE_BLOCK;             \
-    columns -= left;                                                                           \
-    __m256i wa, wb, q;                                                                         \
-    FOR_TOKENS(SUMS)
+    add_product(y + 16 * t, _mm256_cvtepi32_ps(za##t),                                         \
+                _mm256_mul_ps(_mm256_load_ps(scale), dx));                                     \
+    add_product(y + 16 * t + 8, _mm256_cvtepi32_ps(zb##t),                                     \
+                _mm256_mul_ps(_mm256_load_ps(scale + 8), dx));
 
 MICRO(b4)
 {
-    int32_t total[TILE_NUMBERS] __attribute__((aligned(32)));
+    const uint8_t *start = tokens->start;
     const float *scale = panel->extra;
     OPERANDS;
-    GEMM_IN_MEMORY(total);
     while (columns) {
         NEXT_BLOCK;
-        FOR_TOKENS(TOTAL_ZERO);
+        __m256i wa, wb;
+        __m256 dx;
+        FOR_TOKENS(SUMS);
+        FOR_TOKENS(TOTALS_B4);
         for (; left; left -= 32) {
             FOR_TOKENS(START);
             COLUMNS16;
             COLUMNS16;
-            const __m256i fa = load(s), fb = load(s + 8);
             FOR_TOKENS(TOTAL_ADD_B4);
-            GEMM_KEEP_STORED();
             s += 16, start += ENTRY;
         }
-        const __m256 fa = _mm256_load_ps(scale), fb = _mm256_load_ps(scale + 8);
-        __m256 dx;
-        FOR_TOKENS(TOTAL_LOAD);
-        FOR_TOKENS(SUM_TO_Y);
+        FOR_TOKENS(TOTAL_TO_Y_B4);
         GEMM_KEEP_STORED();
         scale += 16, d += GEMM_TOKENS;
     }
 }
 
-MICRO(b8)
-{
-    OPERANDS;
-    (void)start;
-    while (columns) {
-        NEXT_BLOCK;
-        FOR_TOKENS(ZERO);
-        for (; left; left -= 16) {
-            SIGNED16;
-        }
-        const __m256 fa = _mm256_load_ps(s), fb = _mm256_load_ps(s + 8);
-        __m256 dx;
-        FOR_TOKENS(SUM_TO_Y);
-        GEMM_KEEP_STORED();
-        s += 16, d += GEMM_TOKENS;
-    }
-}
-
 /* The mins of a block of eight spans, multiplied by pairs of sums. */
-#define MIN(t)                                                                                 \
-    q = spread(pairs + 2 * t);                                                                 \
-    a##t = plus32(a##t, _mm256_madd_epi16(wa, q));                                             \
-    b##t = plus32(b##t, _mm256_madd_epi16(wb, q));
+#define MIN(t) dot_mins(&a##t, &b##t, wa, wb, pairs + 2 * t);
 #define MINS                                                                                   \
     FOR_TOKENS(ZERO);                                                                          \
     for (int i = 0; i < BNT_TILE_SPANS / 2; i++) {                                             \
@@ -293,8 +260,7 @@ MICRO(b8)
         FOR_TOKENS(MIN);                                                                       \
         m += 32, pairs += 2 * GEMM_TOKENS;                                                     \
     }                                                                                          \
-    fa = _mm256_load_ps(dmin), fb = _mm256_load_ps(dmin + 8);                                  \
-    FOR_TOKENS(TOTAL_ADD);                                                                     \
+    FOR_TOKENS(TOTAL_MINS);                                                                    \
     dmin += 16
 #define NO_MINS
 
@@ -302,23 +268,20 @@ MICRO(b8)
 #define SPANS(name, width, sum, at_end)                                                        \
     MICRO(name)                                                                                \
     {                                                                                          \
-        float total[TILE_NUMBERS] __attribute__((aligned(32)));                                \
-        int32_t halves[TILE_NUMBERS] __attribute__((aligned(32)));                             \
+        const uint8_t *start = tokens->start;                                                  \
         const int16_t *m = panel->mins, *pairs = tokens->pairs;                                \
         const float *dmin = panel->extra;                                                      \
         OPERANDS;                                                                              \
         (void)m, (void)pairs, (void)dmin;                                                      \
-        GEMM_IN_MEMORY(total);                                                                 \
-        GEMM_IN_MEMORY(halves);                                                                \
         while (columns) {                                                                      \
             NEXT_BLOCK;                                                                        \
-            __m256 fa, fb, dx;                                                                 \
-            FOR_TOKENS(TOTAL_ZERO);                                                            \
+            __m256i wa, wb;                                                                    \
+            __m256 dx;                                                                         \
+            FOR_TOKENS(SUMS);                                                                  \
+            FOR_TOKENS(TOTALS);                                                                \
             for (; left; left -= width) {                                                      \
                 sum;                                                                           \
-                fa = _mm256_load_ps(s), fb = _mm256_load_ps(s + 8);                            \
                 FOR_TOKENS(TOTAL_ADD);                                                         \
-                GEMM_KEEP_STORED();                                                            \
                 s += 16, start += ENTRY;                                                       \
             }                                                                                  \
             at_end;                                                                            \
@@ -332,40 +295,126 @@ MICRO(b8)
     COLUMNS16;                                                                                 \
     COLUMNS16;                                                                                 \
     FOR_TOKENS(WIDEN)
-#define SUM_Q8_0                                                                               \
-    FOR_TOKENS(ZERO);                                                                          \
-    SIGNED16;                                                                                  \
-    SIGNED16
 #define SUM_Q4_K                                                                               \
     FOR_TOKENS(ZERO);                                                                          \
     COLUMNS16;                                                                                 \
     COLUMNS16;                                                                                 \
     FOR_TOKENS(WIDEN)
+/* Twice the start of spans, read again at the end. */
+#define START_Q5_K(t)                                                                          \
+    wa = spread(start + 4 * t);                                                                \
+    a##t = b##t = _mm256_add_epi16(wa, wa);
+#define WIDEN_Q5_K(t)                                                                          \
+    wa = spread(start + 4 * t);                                                                \
+    wa = widened(_mm256_add_epi16(wa, wa), ones);                                              \
+    a##t = _mm256_sub_epi32(widened(a##t, ones), wa);                                          \
+    b##t = _mm256_sub_epi32(widened(b##t, ones), wa);
 #define SUM_Q5_K                                                                               \
-    FOR_TOKENS(ZERO);                                                                          \
+    FOR_TOKENS(START_Q5_K);                                                                    \
+    GEMM_KEEP_STORED();                                                                        \
     COLUMNS16;                                                                                 \
-    FOR_TOKENS(PUT_HALF);                                                                      \
-    FOR_TOKENS(ZERO);                                                                          \
     COLUMNS16;                                                                                 \
-    FOR_TOKENS(ADD_HALF)
+    FOR_TOKENS(WIDEN_Q5_K)
 #define SUM_Q6_K                                                                               \
     FOR_TOKENS(START);                                                                         \
     COLUMNS16;                                                                                 \
     FOR_TOKENS(WIDEN)
 
 SPANS(q4_0, 32, SUM_Q4_0, NO_MINS)
-SPANS(q8_0, 32, SUM_Q8_0, NO_MINS)
 SPANS(q4_k, 32, SUM_Q4_K, MINS)
 SPANS(q5_k, 32, SUM_Q5_K, MINS)
 SPANS(q6_k, 16, SUM_Q6_K, NO_MINS)
 
-GEMM_MULTIPLY(multiply_b4, b4, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_b8, b8, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_q4_0, q4_0, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_q8_0, q8_0, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_q4_k, q4_k, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_q5_k, q5_k, TILE_TOKENS)
-GEMM_MULTIPLY(multiply_q6_k, q6_k, TILE_TOKENS)
+/* ---- codes with a sign ----
+ *
+ * For each token t the sum of a span, of B8 of a block, is a, and the total of a block is ya,
+ * both of 8 rows. The other half of a panel's rows lies 8 numbers further everywhere.
+ */
+enum { SIGNED_TOKENS = 6 };
+#define FOR_SIX(m) m(0) m(1) m(2) m(3) m(4) m(5)
+
+#define SUM8(t)        __m256i a##t;
+#define ZERO8(t)       a##t = _mm256_setzero_si256();
+#define TOTAL8(t)      __m256 ya##t = _mm256_setzero_ps();
+#define TOTAL8_ADD(t)  ya##t = folded(ya##t, a##t, s);
+#define TOTAL8_TO_Y(t) add_product(y + 16 * t, ya##t, _mm256_set1_ps(d[t]));
+#define SUM8_TO_Y(t)                                                                           \
+    add_product(y + 16 * t, _mm256_cvtepi32_ps(a##t),                                          \
+                _mm256_mul_ps(_mm256_load_ps(s), _mm256_set1_ps(d[t])));
+
+/* Four columns; sixteen of them. */
+#define SIGNED0(t) dot_signed(&a##t, w, size, x + 4 * t);
+#define SIGNED1(t) dot_signed(&a##t, w, size, x + STEP + 4 * t);
+#define SIGNED2(t) dot_signed(&a##t, w, size, x + 2 * STEP + 4 * t);
+#define SIGNED3(t) dot_signed(&a##t, w, size, x + 3 * STEP + 4 * t);
+#define SIGNED4(i)                                                                             \
+    w = load(p + LINE * i);                                                                    \
+    size = _mm256_abs_epi8(w);                                                                 \
+    FOR_SIX(SIGNED##i)
+#define SIGNED16                                                                               \
+    SIGNED4(0);                                                                                \
+    SIGNED4(1);                                                                                \
+    SIGNED4(2);                                                                                \
+    SIGNED4(3);                                                                                \
+    p += 4 * LINE, x += 4 * STEP
+
+MICRO(b8)
+{
+    OPERANDS;
+    while (columns) {
+        NEXT_BLOCK;
+        __m256i w, size;
+        FOR_SIX(SUM8);
+        FOR_SIX(ZERO8);
+        for (; left; left -= 16) {
+            SIGNED16;
+        }
+        FOR_SIX(SUM8_TO_Y);
+        GEMM_KEEP_STORED();
+        s += 16, d += GEMM_TOKENS;
+    }
+}
+
+MICRO(q8_0)
+{
+    OPERANDS;
+    while (columns) {
+        NEXT_BLOCK;
+        __m256i w, size;
+        FOR_SIX(SUM8);
+        FOR_SIX(TOTAL8);
+        for (; left; left -= 32) {
+            FOR_SIX(ZERO8);
+            SIGNED16;
+            SIGNED16;
+            FOR_SIX(TOTAL8_ADD);
+            s += 16;
+        }
+        FOR_SIX(TOTAL8_TO_Y);
+        GEMM_KEEP_STORED();
+        d += GEMM_TOKENS;
+    }
+}
+
+GEMM_MULTIPLY(multiply_b4, b4, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_q4_0, q4_0, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_q4_k, q4_k, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_q5_k, q5_k, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_q6_k, q6_k, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_b8_half, b8, SIGNED_TOKENS)
+GEMM_MULTIPLY(multiply_q8_0_half, q8_0, SIGNED_TOKENS)
+
+/* Both halves of the rows. */
+#define GEMM_HALVES(name, half)                                                                \
+    static void name(const gemm_panel *p, const gemm_tokens *x, uint32_t columns,              \
+                     uint32_t n_tokens, float *tile)                                           \
+    {                                                                                          \
+        const gemm_panel second = {p->codes + 32, p->scales + 8, p->mins, p->extra};           \
+        half(p, x, columns, n_tokens, tile);                                                   \
+        half(&second, x, columns, n_tokens, tile + 8);                                         \
+    }
+GEMM_HALVES(multiply_b8, multiply_b8_half)
+GEMM_HALVES(multiply_q8_0, multiply_q8_0_half)
 
 #include "kernel/x86/gemm_table.h"
 

@@ -20,6 +20,8 @@
 #define BNT_KERNEL_X86_GEMM_MICRO_VNNI_H
 #include "kernel/x86/gemm_vnni.h"
 
+#ifdef BNT_LANES /* as the bodies: empty without a set */
+
 enum {
     GEMM_LINE = 64,                               /* bytes of four columns in a panel */
     GEMM_STEP = 4 * GEMM_TOKENS,                  /* and in packed tokens */
@@ -159,4 +161,5 @@ static inline void gemm_add_product(float *y, gf a, gf b)
         }                                                                                      \
     }
 
+#endif
 #endif

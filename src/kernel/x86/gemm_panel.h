@@ -11,6 +11,8 @@
 #define BNT_KERNEL_X86_GEMM_PANEL_H
 #include "kernel/x86/gemm_x86.h"
 
+#ifdef BNT_LANES /* as the bodies: empty without a set */
+
 static inline void gemm_put(uint8_t *line, vi a)
 {
     vi_store((int32_t *)(void *)line, a);
@@ -160,4 +162,5 @@ static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
     }
 }
 
+#endif
 #endif

@@ -5,6 +5,8 @@
 #define BNT_KERNEL_X86_GEMM_TABLE_H
 #include "kernel/x86/gemm_x86.h"
 
+#ifdef BNT_LANES /* as the bodies: empty without a set */
+
 /* A kind's first two parts. */
 #define GEMM_TYPE_B4   {32, 16, 0, 256, 0, BNT_TYPE_B4}, gemm_unpack_b4
 #define GEMM_TYPE_B8   {32, 0, 0, 512, 0, BNT_TYPE_B8}, gemm_unpack_b8
@@ -46,4 +48,5 @@
         k->gemm_work = gemm_work_bytes;                                                        \
     }
 
+#endif
 #endif

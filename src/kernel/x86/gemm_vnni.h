@@ -10,6 +10,8 @@
 #define GEMM_FLIP        128
 #include "kernel/x86/gemm_panel.h"
 
+#ifdef BNT_LANES /* as the bodies: empty without a set */
+
 /* ---- packed tokens ---- */
 
 /* start of sums of q (n_tokens, count), in place of which it stands in a packed block. */
@@ -66,4 +68,5 @@ static inline void gemm_unpack_b4(const bnt_tile *layout, const uint8_t *head,
     }
 }
 
+#endif
 #endif

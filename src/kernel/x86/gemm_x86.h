@@ -20,6 +20,8 @@
 
 #include "kernel/kernel.h"
 
+#ifdef BNT_LANES /* as the bodies: empty without a set */
+
 /* Micro-kernels take all registers: each is a function of its own, never a copy for constant
  * arguments, in which gcc gives registers away. */
 #if defined(__clang__)
@@ -30,8 +32,6 @@
 
 /* Keeps floats of a tile that have been stored from being held in registers for later. */
 #define GEMM_KEEP_STORED() __asm__ volatile("" ::: "memory")
-/* Says that an array may be read and written where GEMM_KEEP_STORED stands. */
-#define GEMM_IN_MEMORY(array) __asm__ volatile("" : : "r"(array) : "memory")
 
 enum {
     GEMM_TOKENS = 12, /* of a packed block */
@@ -294,7 +294,6 @@ static inline void gemm_add_block(const gemm_kind *k, const gemm_panel *panels,
     }
 }
 
-/* A gemm of kernel.h. */
 /* Asks for the next panel's weights, a part with every block of tokens: a panel is read too
  * seldom for the processor to see it coming. Prefetching touches no memory that is not there.
  */
@@ -307,6 +306,7 @@ static inline void gemm_ask_ahead(const uint8_t *next, size_t bytes, uint32_t t,
     }
 }
 
+/* A gemm of kernel.h. */
 static inline void gemm_run(const gemm_kind *k, const uint8_t *groups, size_t group_bytes,
                             uint32_t n_groups, const bnt_packed *x, float *y, size_t y_stride,
                             void *work)
@@ -342,4 +342,5 @@ static inline void gemm_run(const gemm_kind *k, const uint8_t *groups, size_t gr
     } while (c < x->columns);
 }
 
+#endif
 #endif
