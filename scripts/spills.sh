@@ -44,8 +44,8 @@ for object in $objects; do
 done
 grep -vE "$exempt" "$table" | awk '
     $4 { printf "spills: %s: %d of %d instructions of a loop store vectors to the stack%s\n", $1, $4, $2,
-         32 * $4 > $2 ? "" : " (no failure)" }
-    32 * $4 > $2 { bad = 1 }
+         (32 * $4 > $2) ? "" : " (no failure)" }
+    (32 * $4 > $2) { bad = 1 }
     $5 && !$4 { printf "spills: %s: %d of %d instructions of a loop load operands from the stack (no failure)\n", $1, $5, $2 }
     END { exit bad }' || failed=1
 
