@@ -96,6 +96,17 @@ static bnt_matrix interleave(bench *b, const bnt_matrix *w)
     return tiles;
 }
 
+/* The sum of w x, or of |w| |x|; x all ones where it is NULL. */
+static double add_up(const float *w, const float *x, bool magnitudes)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const double term = (double)w[i] * (x ? (double)x[i] : 1.0);
+        sum += magnitudes ? fabs(term) : term;
+    }
+    return sum;
+}
+
 /* Within the rounding of float sums; interleaved types also round x to max / 127 by block. */
 static void check(const bench *b, const float *y, uint32_t n, bool rounded)
 {
@@ -105,16 +116,11 @@ static void check(const bench *b, const float *y, uint32_t n, bool rounded)
             max = fmax(max, fabs((double)b->x[t * COLUMNS + i]));
         }
         for (size_t r = 0; r < ROWS; r++) {
-            double sum = 0.0, terms = 0.0, weights = 0.0;
-            for (size_t i = 0; i < COLUMNS; i++) {
-                const double w = (double)b->rows[r * COLUMNS + i];
-                const double term = w * (double)b->x[t * COLUMNS + i];
-                sum += term;
-                terms += fabs(term);
-                weights += fabs(w);
-            }
-            double bound = (COLUMNS + 4) * (double)FLT_EPSILON * terms;
-            if (rounded) bound += (0.5 + 1e-3) * max / 127.0 * weights;
+            const float *const w = b->rows + r * COLUMNS;
+            const float *const x = b->x + t * COLUMNS;
+            const double sum = add_up(w, x, false);
+            double bound = (COLUMNS + 4) * (double)FLT_EPSILON * add_up(w, x, true);
+            if (rounded) bound += (0.5 + 1e-3) * max / 127.0 * add_up(w, NULL, true);
             assert_true(fabs((double)y[t * ROWS + r] - sum) <= bound);
         }
     }
