@@ -107,14 +107,21 @@ static double add_up(const float *w, const float *x, bool magnitudes)
     return sum;
 }
 
+static float largest(const float *x)
+{
+    float most = 0.0f;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (x[i] > most) most = x[i];
+        if (-x[i] > most) most = -x[i];
+    }
+    return most;
+}
+
 /* Within the rounding of float sums; interleaved types also round x to max / 127 by block. */
 static void check(const bench *b, const float *y, uint32_t n, bool rounded)
 {
     for (size_t t = 0; t < n; t++) {
-        double max = 0.0;
-        for (size_t i = 0; i < COLUMNS; i++) {
-            max = fmax(max, fabs((double)b->x[t * COLUMNS + i]));
-        }
+        const double max = (double)largest(b->x + t * COLUMNS);
         for (size_t r = 0; r < ROWS; r++) {
             const float *const w = b->rows + r * COLUMNS;
             const float *const x = b->x + t * COLUMNS;
