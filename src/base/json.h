@@ -9,6 +9,36 @@
  * caller owns *out (json_decref). The message names line and column. */
 bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam_error *err);
 
+/* A long array that is not built of values but read where it stands. Zeroed it is none. */
+typedef struct bnt_json_list {
+    const char *data; /* borrows; behind the bracket. NULL: the file has no such array */
+    size_t size, at;
+    uint64_t n; /* elements */
+    size_t depth;
+    bnt_buf text; /* the last string, where it had escapes */
+} bnt_json_list;
+
+/* The same, but for the array that the root's member `outer` has as its member `inner`: it is
+ * gone over like everything else, *out has an empty one in its place, and list its elements;
+ * only in objects inside it are duplicate members no error. data is borrowed until the list is
+ * closed with bnt_json_list_end(). */
+bantam_status bnt_json_parse_but(json_t **out, const char *data, size_t size, const char *outer,
+                                 const char *inner, bnt_json_list *list, bantam_error *err);
+
+typedef enum bnt_json_step {
+    BNT_JSON_END,   /* of the list */
+    BNT_JSON_TEXT,  /* a string */
+    BNT_JSON_OPEN,  /* an array begins, as an element of the list */
+    BNT_JSON_CLOSE, /* that array ends */
+    BNT_JSON_OTHER, /* anything else, which ends the reading */
+    BNT_JSON_NOMEM
+} bnt_json_step;
+
+/* Takes one step through a list. *lent: the text stays until the next step only, else as long
+ * as the data. */
+bnt_json_step bnt_json_list_next(bnt_json_list *list, bantam_text *text, bool *lent);
+void bnt_json_list_end(bnt_json_list *list);
+
 /* Appends text as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void bnt_json_put_string(bnt_buf *out, const char *data, size_t size);
 

@@ -5,6 +5,9 @@
  * values do report what fails, so that they are built here. The reader keeps the open arrays
  * and objects on a stack of its own; each is put into its parent before anything is put into
  * it, so that there is one owner, the root, at any time.
+ *
+ * A value is small and a vocabulary's list of merges long: millions of allocations. Such a list
+ * can be left out; it is held against the grammar like the rest, and read once more later.
  */
 #include "base/json.h"
 #include "base/limits.h"
@@ -23,8 +26,16 @@ typedef struct reader {
     size_t size, at;
     json_t *root;                     /* owns */
     json_t *open[BNT_MAX_JSON_DEPTH]; /* borrowed from root; the innermost last */
+    bool is_object[BNT_MAX_JSON_DEPTH];
     size_t depth;
-    bool fresh;        /* the innermost has nothing in it yet */
+    bool fresh;    /* the innermost has nothing in it yet */
+    size_t key_at; /* where the last name of a member begins */
+
+    const char *outer, *inner; /* where the list stands that is left out; NULL: nowhere */
+    bnt_json_list *list;
+    bool in_outer;     /* the container at depth 1 is `outer` */
+    size_t list_depth; /* of the list's elements; 0 outside it */
+
     bnt_buf key, text; /* the name of the member to come, a string with escapes undone */
     bantam_error *err;
 } reader;
@@ -149,10 +160,26 @@ static bantam_status put_escape(reader *r, bnt_buf *out)
     return BANTAM_OK;
 }
 
+/* Whether eight bytes are ASCII without controls, quotes and backslashes. A byte of x below n
+ * has its high bit set in x - n times 0x01..., and only there or above another such byte: false
+ * is always right, and true is right. */
+static bool is_plain(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    const uint64_t quotes = x ^ ones * '"', slashes = x ^ ones * '\\';
+    return !((x | (x - ones * 0x20) | (quotes - ones) | (slashes - ones)) & highs);
+}
+
 /* Goes over what needs no escape. */
 static bantam_status skip_plain(reader *r)
 {
-    while (r->at < r->size) {
+    for (;;) {
+        while (r->size - r->at >= 8 && is_plain(r->data + r->at)) {
+            r->at += 8;
+        }
+        if (r->at >= r->size) break;
         const uint8_t byte = (uint8_t)r->data[r->at];
         if (byte == '"' || byte == '\\') return BANTAM_OK;
         if (byte < 0x20) return fail_at(r, r->at, "a control character inside a string");
@@ -300,15 +327,56 @@ static bantam_status read_word(reader *r, json_t **out)
 /* Puts a value, which it takes, where the reader is: into the innermost, or as the root. */
 static bantam_status attach(reader *r, bantam_text key, json_t *value)
 {
+    if (r->list_depth) {
+        json_decref(value);
+        return BANTAM_OK;
+    }
     if (!r->depth) {
         r->root = value;
         return BANTAM_OK;
     }
     json_t *const inner = r->open[r->depth - 1];
-    const int failed = json_is_object(inner)
-                           ? json_object_setn_new_nocheck(inner, key.data, key.size, value)
-                           : json_array_append_new(inner, value);
-    return failed ? fail_memory(r) : BANTAM_OK;
+    if (!r->is_object[r->depth - 1]) {
+        return json_array_append_new(inner, value) ? fail_memory(r) : BANTAM_OK;
+    }
+    const size_t n = json_object_size(inner);
+    if (json_object_setn_new_nocheck(inner, key.data, key.size, value)) return fail_memory(r);
+    if (json_object_size(inner) == n) { /* it took the place of another one */
+        char what[128];
+        snprintf(what, sizeof what, "duplicate member %.*s", BNT_TEXT_ARG(key));
+        return fail_at(r, r->key_at, what);
+    }
+    return BANTAM_OK;
+}
+
+static bool is_key(bantam_text key, const char *name)
+{
+    return name && key.size == strlen(name) && memcmp(key.data, name, key.size) == 0;
+}
+
+/* Goes into a container that stands at the reader; value is NULL inside a list. */
+static void enter(reader *r, bantam_text key, json_t *value)
+{
+    const bool is_object = r->data[r->at++] == '{';
+    if (r->depth == 1) r->in_outer = is_object && is_key(key, r->outer);
+    if (r->depth == 2 && r->in_outer && !is_object && !r->list_depth && is_key(key, r->inner)) {
+        r->list_depth = 3;
+        r->list->data = r->data + r->at;
+    }
+    r->is_object[r->depth] = is_object;
+    r->open[r->depth++] = value;
+    r->fresh = true;
+}
+
+/* Leaves the innermost, whose bracket has been taken. */
+static void leave(reader *r)
+{
+    if (r->depth == r->list_depth) {
+        r->list->size = (size_t)(r->data + r->at - r->list->data);
+        r->list_depth = 0;
+    }
+    r->depth--;
+    r->fresh = false;
 }
 
 static bantam_status open_container(reader *r, bantam_text key)
@@ -318,13 +386,14 @@ static bantam_status open_container(reader *r, bantam_text key)
         snprintf(what, sizeof what, "nested deeper than %d", BNT_MAX_JSON_DEPTH);
         return fail_at(r, r->at, what);
     }
-    json_t *const value = r->data[r->at] == '{' ? json_object() : json_array();
-    if (!value) return fail_memory(r);
-    const bantam_status status = attach(r, key, value);
-    if (status) return status;
-    r->at++;
-    r->open[r->depth++] = value;
-    r->fresh = true;
+    json_t *value = NULL;
+    if (!r->list_depth) {
+        value = r->data[r->at] == '{' ? json_object() : json_array();
+        if (!value) return fail_memory(r);
+        const bantam_status status = attach(r, key, value);
+        if (status) return status;
+    }
+    enter(r, key, value);
     return BANTAM_OK;
 }
 
@@ -340,7 +409,7 @@ static bantam_status read_value(reader *r, bantam_text key)
     if (c == '{' || c == '[') return open_container(r, key);
     if (c == '"') {
         status = take_string(r, &r->text, &text);
-        if (status) return status;
+        if (status || r->list_depth) return status;
         value = json_stringn_nocheck(text.data, text.size);
         if (!value) return fail_memory(r);
     } else {
@@ -350,19 +419,14 @@ static bantam_status read_value(reader *r, bantam_text key)
     return attach(r, key, value);
 }
 
-static bantam_status take_key(reader *r, const json_t *object, bantam_text *key)
+static bantam_status take_key(reader *r, bantam_text *key)
 {
     skip_space(r);
-    const size_t start = r->at;
+    const size_t start = r->key_at = r->at;
     if (start >= r->size || r->data[start] != '"') return fail_expected(r, "a name in quotes");
     const bantam_status status = take_string(r, &r->key, key);
     if (status) return status;
     if (memchr(key->data, 0, key->size)) return fail_at(r, start, "a name with a NUL in it");
-    if (json_object_getn(object, key->data, key->size)) {
-        char what[128];
-        snprintf(what, sizeof what, "duplicate member %.*s", BNT_TEXT_ARG(*key));
-        return fail_at(r, start, what);
-    }
     skip_space(r);
     return take(r, ':') ? BANTAM_OK : fail_expected(r, ":");
 }
@@ -370,20 +434,19 @@ static bantam_status take_key(reader *r, const json_t *object, bantam_text *key)
 /* One step inside the innermost: its end, or its next element or member. */
 static bantam_status read_next(reader *r)
 {
-    const json_t *const inner = r->open[r->depth - 1];
-    const bool is_object = json_is_object(inner);
+    const bool is_object = r->is_object[r->depth - 1];
     bantam_text key = {0};
 
     skip_space(r);
     if (take(r, is_object ? '}' : ']')) {
-        r->depth--;
-        r->fresh = false;
+        leave(r);
         return BANTAM_OK;
     }
     if (!r->fresh && !take(r, ',')) return fail_expected(r, is_object ? ", or }" : ", or ]");
     r->fresh = false;
+    if (r->depth == r->list_depth) r->list->n++;
     if (is_object) {
-        const bantam_status status = take_key(r, inner, &key);
+        const bantam_status status = take_key(r, &key);
         if (status) return status;
     }
     return read_value(r, key);
@@ -402,7 +465,14 @@ static bantam_status read_text(reader *r)
 
 bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam_error *err)
 {
+    return bnt_json_parse_but(out, data, size, NULL, NULL, NULL, err);
+}
+
+bantam_status bnt_json_parse_but(json_t **out, const char *data, size_t size, const char *outer,
+                                 const char *inner, bnt_json_list *list, bantam_error *err)
+{
     *out = NULL;
+    if (list) *list = (bnt_json_list){0};
     if (size > BNT_MAX_JSON_BYTES) {
         return bnt_fail(err, BANTAM_ERR_FORMAT, "json: %zu bytes, at most %d are read", size,
                         BNT_MAX_JSON_BYTES);
@@ -411,7 +481,8 @@ bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam
         return bnt_fail(err, BANTAM_ERR_FORMAT,
                         "json line 1 column 1: expected a value, found a byte order mark");
     }
-    reader r = {.data = data, .size = size, .err = err};
+    reader r = {
+        .data = data, .size = size, .outer = outer, .inner = inner, .list = list, .err = err};
     bnt_buf_init(&r.key, BNT_MAX_JSON_BYTES);
     bnt_buf_init(&r.text, BNT_MAX_JSON_BYTES);
     const bantam_status status = read_text(&r);
@@ -419,8 +490,49 @@ bantam_status bnt_json_parse(json_t **out, const char *data, size_t size, bantam
     bnt_buf_deinit(&r.text);
     if (status) {
         json_decref(r.root);
+        if (list) *list = (bnt_json_list){0};
         return status;
     }
     *out = r.root;
     return BANTAM_OK;
+}
+
+/* ---- lists ------------------------------------------------------------------------------- */
+
+static bool is_between(char c)
+{
+    return c == ' ' || c == ',' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The text has been gone over: brackets match, strings are sound, and a comma says nothing. */
+bnt_json_step bnt_json_list_next(bnt_json_list *list, bantam_text *text, bool *lent)
+{
+    while (list->at < list->size && is_between(list->data[list->at])) {
+        list->at++;
+    }
+    const char c = list->at < list->size ? list->data[list->at] : '\0';
+    if (c == '"') {
+        reader r = {.data = list->data, .size = list->size, .at = list->at};
+        if (!list->text.max) bnt_buf_init(&list->text, BNT_MAX_JSON_BYTES);
+        if (take_string(&r, &list->text, text)) return BNT_JSON_NOMEM;
+        *lent = text->data < list->data || text->data >= list->data + list->size;
+        list->at = r.at;
+        return BNT_JSON_TEXT;
+    }
+    if (c == '[' && !list->depth) {
+        list->at++;
+        list->depth++;
+        return BNT_JSON_OPEN;
+    }
+    if (c != ']') return c ? BNT_JSON_OTHER : BNT_JSON_END;
+    list->at++;
+    if (!list->depth) return BNT_JSON_END;
+    list->depth--;
+    return BNT_JSON_CLOSE;
+}
+
+void bnt_json_list_end(bnt_json_list *list)
+{
+    bnt_buf_deinit(&list->text);
+    *list = (bnt_json_list){0};
 }

@@ -23,7 +23,7 @@ typedef struct bnt_table_slot {
     uint32_t value; /* BNT_TABLE_NONE: the slot is free */
 } slot;
 
-static uint64_t make_secret(const void *address)
+uint64_t bnt_table_secret(void)
 {
     uint64_t secret = 0;
 #if defined(__linux__)
@@ -33,8 +33,8 @@ static uint64_t make_secret(const void *address)
 #endif
     /* Early in the start of a system there may be no random bytes yet. Time and the places
      * the loader chose are what a file cannot know. */
-    secret = bnt_clock_ns() ^ (uint64_t)(uintptr_t)address << 20 ^
-             (uint64_t)(uintptr_t)&make_secret << 7;
+    secret = bnt_clock_ns() ^ (uint64_t)(uintptr_t)&secret << 20 ^
+             (uint64_t)(uintptr_t)&bnt_table_secret << 7;
     return secret * UINT64_C(0x9E3779B97F4A7C15) ^ secret >> 29;
 }
 
@@ -129,7 +129,7 @@ static bantam_status resize(bnt_table *table, size_t n_slots, bantam_error *err)
 
 bantam_status bnt_table_init(bnt_table *table, size_t n, bantam_error *err)
 {
-    *table = (bnt_table){.secret = make_secret(table)};
+    *table = (bnt_table){.secret = bnt_table_secret()};
     size_t n_slots = MIN_SLOTS;
     while (n_slots / 4 * 3 < n) {
         if (!bnt_mul_size(n_slots, 2, &n_slots)) {

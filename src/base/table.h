@@ -9,6 +9,9 @@
 
 #define BNT_TABLE_NONE UINT32_MAX
 
+/* A number that no file can know, for the hash of a table; another one with each call. */
+uint64_t bnt_table_secret(void);
+
 /* A zeroed table is a valid empty one. */
 typedef struct bnt_table {
     struct bnt_table_slot *slots; /* owns */

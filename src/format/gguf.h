@@ -69,6 +69,16 @@ bantam_status bnt_gguf_bool(const bnt_gguf *gguf, const char *key, bool *out,
 bantam_status bnt_gguf_text(const bnt_gguf *gguf, const char *key, bantam_text *out,
                             bantam_error *err); /* borrowed until close */
 
+/* The length that stands before a text in the file. */
+static inline uint64_t bnt_gguf_length(const uint8_t *p)
+{
+    const uint32_t low =
+        (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    const uint32_t high =
+        (uint32_t)p[4] | (uint32_t)p[5] << 8 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 24;
+    return (uint64_t)high << 32 | low;
+}
+
 /* Arrays are walked with an iterator, in order, in linear time. */
 typedef struct bnt_gguf_items {
     const bnt_gguf_pair *pair;
@@ -81,7 +91,15 @@ typedef struct bnt_gguf_items {
 bantam_status bnt_gguf_items_begin(const bnt_gguf *gguf, const char *key, bnt_gguf_type element,
                                    bnt_gguf_items *items, bantam_error *err);
 /* False at the end. Integers wider than int64 wrap; callers check ranges. */
-bool bnt_gguf_next_text(bnt_gguf_items *items, bantam_text *out);
+static inline bool bnt_gguf_next_text(bnt_gguf_items *items, bantam_text *out)
+{
+    if (!items->left) return false;
+    items->left--;
+    out->data = (const char *)items->at + 8;
+    out->size = (size_t)bnt_gguf_length(items->at);
+    items->at += 8 + out->size; /* inside the file, as parsing has proved */
+    return true;
+}
 bool bnt_gguf_next_f32(bnt_gguf_items *items, float *out);
 bool bnt_gguf_next_i64(bnt_gguf_items *items, int64_t *out);
 bool bnt_gguf_next_bool(bnt_gguf_items *items, bool *out);

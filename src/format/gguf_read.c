@@ -116,13 +116,29 @@ static bantam_status take_array_head(bnt_cursor *c, const bnt_gguf_pair *p, arra
     return BANTAM_OK;
 }
 
+/* Passes over sound texts, up to n of them; returns how many there were. Vocabularies have
+ * hundreds of thousands, so this is the short way; for the text that stops it, and its message,
+ * there is take_text(). */
+static uint64_t skip_texts(bnt_cursor *c, uint64_t n)
+{
+    const uint8_t *at = c->at;
+    uint64_t i = 0;
+    for (; i < n && c->end - at >= MIN_TEXT_BYTES; i++) {
+        const uint64_t size = bnt_gguf_length(at);
+        if (size > BNT_MAX_STRING || size > (uint64_t)(c->end - at - MIN_TEXT_BYTES)) break;
+        at += MIN_TEXT_BYTES + size;
+    }
+    c->at = at;
+    return i;
+}
+
 /* Takes the elements of one level that holds no arrays. */
 static bantam_status take_elements(bnt_cursor *c, const bnt_gguf_pair *p,
                                    const array_level *level, bantam_error *err)
 {
     if (level->element == BNT_GGUF_STRING) {
         bantam_text ignored;
-        for (uint64_t i = 0; i < level->left; i++) {
+        for (uint64_t i = skip_texts(c, level->left); i < level->left; i++) {
             const bantam_status status = take_text(c, p, &ignored, err);
             if (status) return status;
         }

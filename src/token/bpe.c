@@ -2,9 +2,9 @@
  *
  * Nearly all pieces are words. A word that is a token is found whole in the vocabulary, which
  * is right where the file says so (ignore_merges) or where merging the token's own text gives
- * the token again: that is tried for every token when the encoder is opened. Other words have a
- * dozen symbols, for which looking at all pairs before each merge is faster than any queue.
- * bpe_long.c merges the rest.
+ * the token again: that is remembered when a word has been merged the first time. Other words
+ * have a dozen symbols, for which looking at all pairs before each merge is faster than any
+ * queue. bpe_long.c merges the rest.
  *
  * A vocabulary without bytes is usually given whole texts (SentencePiece splits nothing). No
  * merge can cross a place between two characters that stand side by side in no token, so texts
@@ -22,32 +22,34 @@
 enum {
     SHORT = 48,            /* symbols, above which the queue of bpe_long.c wins */
     INSIDE_BITS = 1 << 17, /* of which real vocabularies set a tenth */
-    LONGEST_TRIED = 256    /* bytes; longer tokens are always merged, so that opening a file of
-                              long nested tokens takes no longer than reading it */
+    TOGETHER = 32          /* merges whose slots are on their way at the same time */
 };
 
+/* The rest of the pair is its merge. */
 typedef struct bnt_bpe_pair {
-    uint32_t left, right, rank, made; /* rank BNT_NO_RANK: the slot is free */
+    uint32_t check; /* half of the hash; the slot is looked for by the other half */
+    uint32_t rank;  /* plus one; 0: the slot is free */
 } pair;
 
 /* ---- ranks ---- */
 
-static uint32_t pair_slot(const bnt_bpe *bpe, uint32_t left, uint32_t right)
+static uint64_t pair_hash(const bnt_bpe *bpe, uint32_t left, uint32_t right)
 {
-    uint64_t h = ((uint64_t)left << 32 | right) ^ bpe->vocab->secret;
-    h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
-    return (uint32_t)(h >> 32) & bpe->pair_mask;
+    const uint64_t h = ((uint64_t)left << 32 | right) ^ bpe->vocab->names.secret;
+    return (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
 }
 
-static const pair *find_pair(const bnt_bpe *bpe, uint32_t left, uint32_t right)
+/* The slot of a pair, or the free one where it belongs. */
+static pair *seek_pair(const bnt_bpe *bpe, uint64_t hash, uint32_t left, uint32_t right)
 {
-    /* At most half of the slots are used. */
-    uint32_t i = pair_slot(bpe, left, right);
-    while (bpe->pairs[i].rank != BNT_NO_RANK &&
-           (bpe->pairs[i].left != left || bpe->pairs[i].right != right)) {
-        i = (i + 1) & bpe->pair_mask;
+    /* Not all slots are used. */
+    for (uint32_t i = (uint32_t)(hash >> 32) & bpe->pair_mask;; i = (i + 1) & bpe->pair_mask) {
+        pair *const p = &bpe->pairs[i];
+        if (!p->rank) return p;
+        if (p->check != (uint32_t)hash) continue;
+        const bnt_merge *const m = &bpe->merges[p->rank - 1];
+        if (m->left == left && m->right == right) return p;
     }
-    return &bpe->pairs[i];
 }
 
 uint32_t bnt_bpe_rank(const bnt_bpe *bpe, const char *text, const uint32_t bounds[3],
@@ -55,9 +57,10 @@ uint32_t bnt_bpe_rank(const bnt_bpe *bpe, const char *text, const uint32_t bound
 {
     if (bpe->kind == BNT_VOCAB_BPE_MERGES) {
         if (left == BANTAM_NO_TOKEN || right == BANTAM_NO_TOKEN) return BNT_NO_RANK;
-        const pair *p = find_pair(bpe, left, right);
-        *made = p->made;
-        return p->rank;
+        const pair *const p = seek_pair(bpe, pair_hash(bpe, left, right), left, right);
+        if (!p->rank) return BNT_NO_RANK;
+        *made = bpe->merges[p->rank - 1].result;
+        return p->rank - 1;
     }
     const uint32_t id = bnt_vocab_find(bpe->vocab, text + bounds[0], bounds[2] - bounds[0]);
     *made = id;
@@ -194,16 +197,50 @@ static void merge_row(row *r, const bnt_bpe *bpe)
     }
 }
 
-/* A piece that is not looked up whole and has no inner cuts. */
+/* ---- what is known to be whole ---- */
+
+/* Threads that share an encoder may read and set bits at the same time. A bit says what is true
+ * whether anybody has found out or not, and nothing else is published through it: relaxed order
+ * is enough, and who reads it too early merges the piece once more. */
+static bool is_whole(const bnt_bpe *bpe, uint32_t id)
+{
+    if (!bpe->whole) return false;
+    return atomic_load_explicit(&bpe->whole[id / 32], memory_order_relaxed) >> (id % 32) & 1;
+}
+
+static void set_whole(const bnt_bpe *bpe, uint32_t id)
+{
+    if (!bpe->whole) return;
+    atomic_fetch_or_explicit(&bpe->whole[id / 32], UINT32_C(1) << (id % 32),
+                             memory_order_relaxed);
+}
+
+/* ---- pieces ---- */
+
+static bantam_status merge_long(const bnt_bpe *bpe, bnt_bpe_scratch *scratch, bantam_text piece,
+                                uint32_t token, bool *was_unknown, bnt_ids *out,
+                                bantam_error *err)
+{
+    const size_t n = out->n;
+    const bantam_status status =
+        bnt_bpe_encode_long(bpe, scratch, piece, was_unknown, out, err);
+    const bool is_one = !status && !*was_unknown && out->n == n + 1 && n < out->capacity;
+    if (is_one && token != BANTAM_NO_TOKEN && out->ids[n] == token) set_whole(bpe, token);
+    return status;
+}
+
+/* A piece that has no inner cuts. token is the one with its text, if any, which is not known to
+ * be what merging gives. */
 static bantam_status merge_piece(const bnt_bpe *bpe, bnt_bpe_scratch *scratch,
-                                 bantam_text piece, bool *was_unknown, bnt_ids *out,
-                                 bantam_error *err)
+                                 bantam_text piece, uint32_t token, bool *was_unknown,
+                                 bnt_ids *out, bantam_error *err)
 {
     row r;
     if (!fill_row(&r, bpe, piece)) {
-        return bnt_bpe_encode_long(bpe, scratch, piece, was_unknown, out, err);
+        return merge_long(bpe, scratch, piece, token, was_unknown, out, err);
     }
     merge_row(&r, bpe);
+    if (r.n == 1 && token != BANTAM_NO_TOKEN && r.id[0] == token) set_whole(bpe, token);
     for (uint32_t i = 0; i < r.n; i++) {
         const bantam_text symbol = {r.text + r.start[i], r.start[i + 1] - r.start[i]};
         const bantam_status status = bnt_bpe_put(bpe, symbol, r.id[i], was_unknown, out, err);
@@ -248,11 +285,6 @@ static size_t find_cut(const bnt_bpe *bpe, bantam_text text)
     return at;
 }
 
-static bool is_whole(const bnt_bpe *bpe, uint32_t id)
-{
-    return bpe->whole && (bpe->whole[id / 8] >> (id % 8) & 1);
-}
-
 bantam_status bnt_bpe_encode(const bnt_bpe *bpe, bnt_bpe_scratch *scratch, bantam_text piece,
                              bnt_ids *out, bantam_error *err)
 {
@@ -267,7 +299,7 @@ bantam_status bnt_bpe_encode(const bnt_bpe *bpe, bnt_bpe_scratch *scratch, banta
         bnt_ids_put(out, id);
         return BANTAM_OK;
     }
-    if (!bpe->inside) return merge_piece(bpe, scratch, piece, &was_unknown, out, err);
+    if (!bpe->inside) return merge_piece(bpe, scratch, piece, id, &was_unknown, out, err);
 
     while (piece.size > 0) {
         const bantam_text part = {piece.data, find_cut(bpe, piece)};
@@ -277,7 +309,7 @@ bantam_status bnt_bpe_encode(const bnt_bpe *bpe, bnt_bpe_scratch *scratch, banta
             was_unknown = false;
             bnt_ids_put(out, token);
         } else {
-            status = merge_piece(bpe, scratch, part, &was_unknown, out, err);
+            status = merge_piece(bpe, scratch, part, token, &was_unknown, out, err);
         }
         if (status) return status;
         piece.data += part.size;
@@ -304,6 +336,7 @@ static bantam_status check_merge(const bnt_bpe *bpe, const bnt_spec *spec, uint3
                         (unsigned)index, (unsigned)m.left, (unsigned)m.right,
                         (unsigned)m.result, (unsigned)n);
     }
+    if (spec->merges_proved) return BANTAM_OK;
     /* What else rests on this: every merge makes a longer text, and none crosses a cut. */
     const bantam_text l = bnt_vocab_text(bpe->vocab, m.left);
     const bantam_text r = bnt_vocab_text(bpe->vocab, m.right);
@@ -318,6 +351,33 @@ static bantam_status check_merge(const bnt_bpe *bpe, const bnt_spec *spec, uint3
     return BANTAM_OK;
 }
 
+/* Begins to bring near the slot where the search for a hash begins. */
+static void prefetch_pair(const bnt_bpe *bpe, uint64_t hash)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(&bpe->pairs[(uint32_t)(hash >> 32) & bpe->pair_mask], 1);
+#else
+    (void)bpe;
+    (void)hash;
+#endif
+}
+
+/* Puts the merges from first on into the table, n of them. */
+static void put_merges(bnt_bpe *bpe, uint32_t first, uint32_t n)
+{
+    const bnt_merge *const m = bpe->merges + first;
+    uint64_t hashes[TOGETHER];
+    for (uint32_t i = 0; i < n; i++) {
+        hashes[i] = pair_hash(bpe, m[i].left, m[i].right);
+        prefetch_pair(bpe, hashes[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pair *const p = seek_pair(bpe, hashes[i], m[i].left, m[i].right);
+        if (p->rank) continue; /* said before: the first counts */
+        *p = (pair){(uint32_t)hashes[i], first + i + 1};
+    }
+}
+
 static bantam_status fill_pairs(bnt_bpe *bpe, const bnt_spec *spec, bantam_error *err)
 {
     /* Every merge lies in memory already, so twice their number can be asked for. */
@@ -326,27 +386,23 @@ static bantam_status fill_pairs(bnt_bpe *bpe, const bnt_spec *spec, bantam_error
                         (unsigned)spec->n_merges, (unsigned)(UINT32_MAX / 4));
     }
     uint32_t n_slots = 16;
-    while (n_slots / 2 < spec->n_merges) {
+    while (n_slots / 8 * 5 < spec->n_merges) {
         n_slots *= 2;
     }
     bpe->pair_mask = n_slots - 1;
-    bpe->pairs = bnt_alloc(n_slots * sizeof *bpe->pairs);
-    if (!bpe->pairs) return fail_memory(err);
-    for (uint32_t i = 0; i < n_slots; i++) {
-        bpe->pairs[i] = (pair){.rank = BNT_NO_RANK};
-    }
+    bpe->n_merges = spec->n_merges;
+    bpe->pairs = bnt_calloc_large(n_slots, sizeof *bpe->pairs);
+    bpe->merges = bnt_calloc_large(spec->n_merges, sizeof *bpe->merges);
+    if (!bpe->pairs || !bpe->merges) return fail_memory(err);
+    if (spec->n_merges) memcpy(bpe->merges, spec->merges, spec->n_merges * sizeof *bpe->merges);
 
     for (uint32_t i = 0; i < spec->n_merges; i++) {
         const bantam_status status = check_merge(bpe, spec, i, err);
         if (status) return status;
-        const bnt_merge m = spec->merges[i];
-        uint32_t at = pair_slot(bpe, m.left, m.right);
-        while (bpe->pairs[at].rank != BNT_NO_RANK &&
-               (bpe->pairs[at].left != m.left || bpe->pairs[at].right != m.right)) {
-            at = (at + 1) & bpe->pair_mask;
-        }
-        if (bpe->pairs[at].rank != BNT_NO_RANK) continue; /* said before: the first counts */
-        bpe->pairs[at] = (pair){m.left, m.right, i, m.result};
+    }
+    for (uint32_t i = 0; i < spec->n_merges; i += TOGETHER) {
+        const uint32_t left = spec->n_merges - i;
+        put_merges(bpe, i, left < TOGETHER ? left : TOGETHER);
     }
     return BANTAM_OK;
 }
@@ -367,13 +423,6 @@ static bantam_status fill_score_ranks(bnt_bpe *bpe, const bnt_spec *spec, bantam
     return BANTAM_OK;
 }
 
-/* Whether ordinary text can become this token: it is the one that its text finds. */
-static bool is_findable(const bnt_vocab *vocab, uint32_t id)
-{
-    const bantam_text t = bnt_vocab_text(vocab, id);
-    return bnt_vocab_find(vocab, t.data, t.size) == id;
-}
-
 static bantam_status fill_inside(bnt_bpe *bpe, bantam_error *err)
 {
     const bnt_vocab *vocab = bpe->vocab;
@@ -392,38 +441,6 @@ static bantam_status fill_inside(bnt_bpe *bpe, bantam_error *err)
         }
     }
     return BANTAM_OK;
-}
-
-/* Merges the text of every token. */
-static bantam_status fill_whole(bnt_bpe *bpe, bantam_error *err)
-{
-    const bnt_vocab *vocab = bpe->vocab;
-    bnt_bpe_scratch scratch = {0};
-    bantam_status status = BANTAM_OK;
-    uint8_t *whole = bnt_calloc((size_t)vocab->n_tokens / 8 + 1, 1);
-    if (!whole) return fail_memory(err);
-
-    for (uint32_t id = 0; id < vocab->n_tokens && !status; id++) {
-        uint32_t first = BANTAM_NO_TOKEN;
-        bnt_ids out = {&first, 1, 0};
-        bool was_unknown = false;
-        const bantam_text text = bnt_vocab_text(vocab, id);
-        if (text.size > LONGEST_TRIED || !is_findable(vocab, id)) continue;
-        status = merge_piece(bpe, &scratch, text, &was_unknown, &out, NULL);
-        if (status == BANTAM_ERR_NOMEM) {
-            bnt_fail(err, status, "out of memory for merging token %u", (unsigned)id);
-            break;
-        }
-        /* A byte that nothing covers is an error only in a text that has it. */
-        const bool is_one = !status && !was_unknown && out.n == 1 && first == id;
-        status = BANTAM_OK;
-        if (is_one) {
-            whole[id / 8] = (uint8_t)(whole[id / 8] | 1u << (id % 8));
-        }
-    }
-    bnt_bpe_scratch_deinit(&scratch);
-    bpe->whole = whole;
-    return status;
 }
 
 /* The tokens of U+FFFD: its three bytes merged. Left out where one of them is missing. */
@@ -458,7 +475,10 @@ bantam_status bnt_bpe_open(bnt_bpe *bpe, const bnt_vocab *vocab, const bnt_spec 
     if (!status && !spec->byte_level) status = fill_inside(bpe, err);
     /* Where a piece that is a token is taken whole in any case, only texts that are cut have a
      * use for the answer. */
-    if (!status && !(spec->ignore_merges && spec->byte_level)) status = fill_whole(bpe, err);
+    if (!status && !(spec->ignore_merges && spec->byte_level)) {
+        bpe->whole = bnt_calloc((size_t)spec->n_tokens / 32 + 1, sizeof *bpe->whole);
+        if (!bpe->whole) status = fail_memory(err);
+    }
     if (!status && spec->byte_level) status = fill_replacement(bpe, err);
     if (status) bnt_bpe_close(bpe);
     return status;
@@ -467,6 +487,7 @@ bantam_status bnt_bpe_open(bnt_bpe *bpe, const bnt_vocab *vocab, const bnt_spec 
 void bnt_bpe_close(bnt_bpe *bpe)
 {
     bnt_free(bpe->pairs);
+    bnt_free(bpe->merges);
     bnt_free(bpe->score_ranks);
     bnt_free(bpe->whole);
     bnt_free(bpe->inside);
@@ -478,8 +499,9 @@ size_t bnt_bpe_bytes(const bnt_bpe *bpe)
     const size_t n = bpe->vocab ? bpe->vocab->n_tokens : 0;
     size_t sum = 0;
     if (bpe->pairs) sum += ((size_t)bpe->pair_mask + 1) * sizeof *bpe->pairs;
+    if (bpe->merges) sum += bpe->n_merges * sizeof *bpe->merges;
     if (bpe->score_ranks) sum += n * sizeof *bpe->score_ranks;
-    if (bpe->whole) sum += n / 8 + 1;
+    if (bpe->whole) sum += (n / 32 + 1) * sizeof *bpe->whole;
     if (bpe->inside) sum += INSIDE_BITS / 8;
     return sum;
 }

@@ -8,8 +8,10 @@
 #ifndef BNT_TOKEN_BPE_H
 #define BNT_TOKEN_BPE_H
 #include "token/vocab.h"
+#include <stdatomic.h>
 
-/* A zeroed encoder is a valid closed one. Does not change after it is opened. */
+/* A zeroed encoder is a valid closed one. What it encodes does not change after it is opened;
+ * any number of threads may use it. */
 typedef struct bnt_bpe {
     const bnt_vocab *vocab; /* borrows */
     bnt_vocab_kind kind;
@@ -18,11 +20,14 @@ typedef struct bnt_bpe {
     uint32_t replacement[3]; /* tokens of U+FFFD, where the vocabulary is byte-level */
     uint32_t n_replacement;
 
-    struct bnt_bpe_pair *pairs; /* owns; (pair_mask + 1), BNT_VOCAB_BPE_MERGES only */
+    bnt_merge *merges; /* owns; (n_merges), BNT_VOCAB_BPE_MERGES only */
+    uint32_t n_merges;
+    struct bnt_bpe_pair *pairs; /* owns; (pair_mask + 1): merges by what they merge */
     uint32_t pair_mask;
     uint32_t *score_ranks; /* owns; (n_tokens), BNT_VOCAB_BPE_SCORES only: smaller is better */
-    uint8_t *whole;        /* owns; a bit per token: merging its own text gives this token.
-                              NULL where a whole piece is looked up anyway */
+    _Atomic uint32_t *whole; /* owns; a bit per token: merging its own text gives this token, as
+                                has been found out. NULL where a whole piece is looked up
+                                anyway */
     uint64_t *inside; /* owns; a bit per hash of two characters that stand together inside some
                          token. NULL where the vocabulary is byte-level */
 } bnt_bpe;

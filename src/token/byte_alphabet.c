@@ -31,8 +31,18 @@ bool bnt_byte_alphabet_undo(const char *text, size_t size, char *out, size_t *n)
 
     *n = 0;
     while (at < size) {
-        uint32_t code;
-        at += bnt_utf8_decode(text + at, size - at, &code);
+        uint32_t code = (uint8_t)text[at];
+        if (code > 0x20 && code < 0x7F) { /* most of most words */
+            out[written++] = text[at++];
+            continue;
+        }
+        if (code >= 0xC4 && code <= 0xC5 && size - at > 1 &&
+            ((uint8_t)text[at + 1] & 0xC0) == 0x80) {
+            code = (code & 0x1F) << 6 | ((uint8_t)text[at + 1] & 0x3F);
+            at += 2;
+        } else {
+            at += bnt_utf8_decode(text + at, size - at, &code);
+        }
         const int byte = bnt_byte_alphabet_byte(code); /* BNT_UTF8_BAD is no letter either */
         if (byte < 0) return false;
         /* A character is at least as long as its byte, so out never overtakes text. */

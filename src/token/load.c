@@ -117,11 +117,13 @@ static bantam_status load_json_bytes(bnt_spec *spec, const char *data, size_t si
                                      const beside *b, bantam_error *err)
 {
     json_t *root = NULL;
-    bantam_status status = bnt_json_parse(&root, data, size, err);
+    bnt_json_list merges;
+    bantam_status status = bnt_hf_parse(&root, &merges, data, size, err);
 
     if (status) return status;
     if (json_object_get(root, "model")) {
-        status = bnt_hf_root(spec, root, b->config, b->generation, b->model_config, err);
+        status =
+            bnt_hf_root(spec, root, &merges, b->config, b->generation, b->model_config, err);
     } else if (json_object_get(root, "vocab")) {
         status = bnt_tekken_root(spec, root, err);
         if (!status) {
@@ -131,6 +133,7 @@ static bantam_status load_json_bytes(bnt_spec *spec, const char *data, size_t si
         status = bnt_fail(err, BANTAM_ERR_FORMAT,
                           "neither a tokenizer.json (no model) nor a tekken.json (no vocab)");
     }
+    bnt_json_list_end(&merges);
     json_decref(root);
     return status;
 }

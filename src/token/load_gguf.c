@@ -8,11 +8,13 @@
  * wrote lists all of them in bantam.stop_token_ids where a model has more.
  */
 #include "base/limits.h"
-#include "base/table.h"
 #include "token/load_parts.h"
+#include "token/merges.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+
+enum { MAX_RESERVED = 16 << 20 };
 
 #define KEY(name) "tokenizer.ggml." name
 
@@ -224,81 +226,77 @@ static bantam_status load_pieces(bnt_spec *spec, const bnt_gguf *gguf, bantam_er
 
 /* ---- "gpt2" ------------------------------------------------------------------------------ */
 
-/* Ids by the text that the file states, which is how merges name tokens. */
-static bantam_status index_tokens(const bnt_gguf *gguf, bnt_table *table, bantam_error *err)
-{
-    bnt_gguf_items items;
-    bantam_text text;
-    uint32_t found;
-    bantam_status status =
-        bnt_gguf_items_begin(gguf, KEY("tokens"), BNT_GGUF_STRING, &items, err);
-
-    if (!status) status = bnt_table_init(table, (size_t)items.left, err);
-    for (uint32_t i = 0; !status && bnt_gguf_next_text(&items, &text); i++) {
-        status = bnt_table_put(table, text, i, &found, err);
-    }
-    return status;
-}
-
 /* "left right"; the first character may be a space only as a part of left. */
-static bantam_status read_merge(const bnt_table *table, bantam_text line, uint64_t index,
-                                bnt_buf *joined, bnt_merge *out, bantam_error *err)
+static bool split_merge(bantam_text line, bantam_text halves[2])
 {
     const char *const space = line.size > 2 ? memchr(line.data + 1, ' ', line.size - 2) : NULL;
 
-    if (!space) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT,
-                        "merge %" PRIu64 ": expected two tokens and a space, found \"%.*s\"",
-                        index, BNT_TEXT_ARG(line));
-    }
+    if (!space) return false;
     const size_t n_left = (size_t)(space - line.data);
-    const bantam_text left = {line.data, n_left};
-    const bantam_text right = {space + 1, line.size - n_left - 1};
-    bnt_buf_clear(joined);
-    bnt_buf_put(joined, left.data, left.size);
-    bnt_buf_put(joined, right.data, right.size);
-    const bantam_status status = bnt_buf_status(joined, "a merge", err);
-    if (status) return status;
+    halves[0] = (bantam_text){line.data, n_left};
+    halves[1] = (bantam_text){space + 1, line.size - n_left - 1};
+    return true;
+}
 
-    out->left = bnt_table_find(table, left);
-    out->right = bnt_table_find(table, right);
-    out->result = bnt_table_find(table, bnt_buf_text(joined));
-    if (out->left == BNT_TABLE_NONE || out->right == BNT_TABLE_NONE ||
-        out->result == BNT_TABLE_NONE) {
+static bantam_status merge_error(uint32_t index, bantam_text line, bool split,
+                                 bantam_error *err)
+{
+    if (!split) {
         return bnt_fail(err, BANTAM_ERR_FORMAT,
-                        "merge %" PRIu64 ": \"%.*s\" names or makes a token that the "
-                        "vocabulary lacks",
+                        "merge %" PRIu32 ": expected two tokens and a space, found \"%.*s\"",
                         index, BNT_TEXT_ARG(line));
     }
+    return bnt_fail(err, BANTAM_ERR_FORMAT,
+                    "merge %" PRIu32 ": \"%.*s\" names or makes a token that the vocabulary "
+                    "lacks",
+                    index, BNT_TEXT_ARG(line));
+}
+
+/* Reads some merges, the first one's number being that of those read before. */
+static bantam_status read_some(bnt_merges *m, bnt_gguf_items *items, bantam_error *err)
+{
+    bantam_text lines[BNT_MERGES_TOGETHER], halves[2 * BNT_MERGES_TOGETHER];
+    const uint32_t first = m->spec->n_merges;
+    bool all_split = true;
+    size_t n = 0;
+
+    while (n < BNT_MERGES_TOGETHER && bnt_gguf_next_text(items, &lines[n])) {
+        all_split = split_merge(lines[n], &halves[2 * n]);
+        if (!all_split) break;
+        n++;
+    }
+    const size_t n_added = bnt_merges_add(m, halves, n);
+    if (n_added < n) return merge_error(first + (uint32_t)n_added, lines[n_added], true, err);
+    if (!all_split) return merge_error(first + (uint32_t)n, lines[n], false, err);
     return BANTAM_OK;
 }
 
 static bantam_status read_merges(bnt_spec *spec, const bnt_gguf *gguf, bantam_error *err)
 {
-    bnt_table table = {0};
-    bnt_buf joined;
-    bnt_gguf_items items;
-    bantam_text line;
+    bnt_gguf_items items, words;
+    bnt_merges m;
     bantam_status status =
         bnt_gguf_items_begin(gguf, KEY("merges"), BNT_GGUF_STRING, &items, err);
 
+    if (!status) {
+        status = bnt_gguf_items_begin(gguf, KEY("tokens"), BNT_GGUF_STRING, &words, err);
+    }
     if (status) return status;
     if (!items.pair) return bnt_fail(err, BANTAM_ERR_FORMAT, "key %s is absent", KEY("merges"));
     if (items.left > UINT32_MAX) {
         return bnt_fail(err, BANTAM_ERR_FORMAT, "key %s: %" PRIu64 " elements", KEY("merges"),
                         items.left);
     }
-    bnt_buf_init(&joined, 2 * (size_t)BNT_MAX_TOKEN_BYTES);
-    spec->merges = bnt_spec_alloc(spec, (size_t)items.left, sizeof *spec->merges);
-    if (!spec->merges) status = bnt_load_nomem(err);
-    if (!status) status = index_tokens(gguf, &table, err);
-    while (!status && bnt_gguf_next_text(&items, &line)) {
-        status = read_merge(&table, line, spec->n_merges, &joined,
-                            &spec->merges[spec->n_merges], err);
-        if (!status) spec->n_merges++;
+    status = bnt_merges_begin(&m, spec, (size_t)items.left, err);
+    if (status) return status;
+    for (uint32_t i = 0; bnt_gguf_next_text(&words, &m.words[i]);) {
+        i++;
     }
-    bnt_buf_deinit(&joined);
-    bnt_table_deinit(&table);
+    bnt_merges_index(&m);
+    while (!status && items.left) {
+        status = read_some(&m, &items, err);
+    }
+    bnt_merges_end(&m);
     return status;
 }
 
@@ -310,6 +308,14 @@ static bantam_status put_word(bnt_spec *spec, uint32_t id, bantam_text text, ban
     if (t->kind == BNT_TOKEN_BYTE) t->kind = BNT_TOKEN_NORMAL;
     if (t->kind != BNT_TOKEN_NORMAL) return bnt_load_text(spec, id, text, err);
     return bnt_load_byte_text(spec, id, text, err);
+}
+
+/* Room for all texts in one place, where they have the size of a vocabulary's. */
+static bantam_status reserve_texts(bnt_spec *spec, const bnt_gguf_items *items,
+                                   bantam_error *err)
+{
+    if (items->pair->bytes > MAX_RESERVED) return BANTAM_OK;
+    return bnt_spec_begin(spec, (size_t)items->pair->bytes) ? BANTAM_OK : bnt_load_nomem(err);
 }
 
 static bantam_status load_words(bnt_spec *spec, const bnt_gguf *gguf, bantam_error *err)
@@ -329,6 +335,7 @@ static bantam_status load_words(bnt_spec *spec, const bnt_gguf *gguf, bantam_err
 
     status = begin_tokens(spec, gguf, &items, err);
     if (!status) status = read_kinds(spec, gguf, &has_kinds, err);
+    if (!status) status = reserve_texts(spec, &items, err);
     for (uint32_t i = 0; !status && bnt_gguf_next_text(&items, &text); i++) {
         status = put_word(spec, i, text, err);
     }

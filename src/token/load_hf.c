@@ -122,9 +122,15 @@ static const char *name_of_kind(const bnt_spec *spec)
     return spec->byte_fallback ? "sentencepiece bpe" : "bpe";
 }
 
-bantam_status bnt_hf_root(bnt_spec *spec, const json_t *root, const json_t *config,
-                          const json_t *generation, const json_t *model_config,
-                          bantam_error *err)
+bantam_status bnt_hf_parse(json_t **root, bnt_json_list *merges, const char *json, size_t size,
+                           bantam_error *err)
+{
+    return bnt_json_parse_but(root, json, size, "model", "merges", merges, err);
+}
+
+bantam_status bnt_hf_root(bnt_spec *spec, const json_t *root, bnt_json_list *merges,
+                          const json_t *config, const json_t *generation,
+                          const json_t *model_config, bantam_error *err)
 {
     bool decided;
     bantam_status status = json_is_object(root)
@@ -137,7 +143,7 @@ bantam_status bnt_hf_root(bnt_spec *spec, const json_t *root, const json_t *conf
         status = bnt_hf_pre_tokenizer(spec, json_object_get(root, "pre_tokenizer"), err);
     }
     if (!status) status = bnt_hf_decoder(spec, json_object_get(root, "decoder"), err);
-    if (!status) status = bnt_hf_model(spec, root, err);
+    if (!status) status = bnt_hf_model(spec, root, merges, err);
     if (!status) {
         status =
             bnt_hf_post_processor(spec, json_object_get(root, "post_processor"), &decided, err);
@@ -155,9 +161,13 @@ bantam_status bnt_load_hf(bnt_spec *spec, const char *json, size_t size, const j
                           bantam_error *err)
 {
     json_t *root = NULL;
-    bantam_status status = bnt_json_parse(&root, json, size, err);
+    bnt_json_list merges;
+    bantam_status status = bnt_hf_parse(&root, &merges, json, size, err);
 
-    if (!status) status = bnt_hf_root(spec, root, config, generation, model_config, err);
+    if (!status) {
+        status = bnt_hf_root(spec, root, &merges, config, generation, model_config, err);
+    }
+    bnt_json_list_end(&merges);
     json_decref(root);
     return bnt_load_end(spec, status);
 }

@@ -6,6 +6,7 @@
  */
 #include "base/limits.h"
 #include "token/load_parts.h"
+#include "token/merges.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -153,20 +154,44 @@ static bantam_status read_vocab(bnt_spec *spec, const json_t *vocab, const json_
 
 /* ---- merges ------------------------------------------------------------------------------ */
 
-/* ["a", "b"], or "a b" with exactly one space. */
-static bool split_merge(const json_t *item, bantam_text *left, bantam_text *right)
+/* The next string, as long as the spec. */
+static bnt_json_step next_text(bnt_spec *spec, bnt_json_list *list, bantam_text *text)
 {
-    if (json_is_array(item)) {
-        *left = bnt_json_text(json_array_get(item, 0));
-        *right = bnt_json_text(json_array_get(item, 1));
-        return json_array_size(item) == 2 && left->size && right->size;
-    }
-    const bantam_text line = bnt_json_text(item);
+    bool lent;
+    const bnt_json_step step = bnt_json_list_next(list, text, &lent);
+
+    if (step != BNT_JSON_TEXT || !lent) return step;
+    *text = bnt_spec_copy(spec, text->data, text->size);
+    return text->data ? step : BNT_JSON_NOMEM;
+}
+
+/* "a b" with exactly one space. */
+static bool split_line(bantam_text line, bantam_text halves[2])
+{
     const char *const space = line.size ? memchr(line.data, ' ', line.size) : NULL;
+
     if (!space) return false;
-    *left = (bantam_text){line.data, (size_t)(space - line.data)};
-    *right = (bantam_text){space + 1, line.size - left->size - 1};
-    return left->size && right->size && !memchr(right->data, ' ', right->size);
+    halves[0] = (bantam_text){line.data, (size_t)(space - line.data)};
+    halves[1] = (bantam_text){space + 1, line.size - halves[0].size - 1};
+    return halves[0].size && halves[1].size && !memchr(halves[1].data, ' ', halves[1].size);
+}
+
+/* ["a", "b"], or "a b": BNT_JSON_TEXT. Other things are BNT_JSON_OTHER. */
+static bnt_json_step next_merge(bnt_spec *spec, bnt_json_list *list, bantam_text halves[2])
+{
+    bantam_text line;
+    bnt_json_step step = next_text(spec, list, &line);
+
+    if (step == BNT_JSON_TEXT) return split_line(line, halves) ? step : BNT_JSON_OTHER;
+    if (step != BNT_JSON_OPEN) return step;
+    for (int i = 0; i < 2; i++) {
+        step = next_text(spec, list, &halves[i]);
+        if (step == BNT_JSON_NOMEM) return step;
+        if (step != BNT_JSON_TEXT || !halves[i].size) return BNT_JSON_OTHER;
+    }
+    step = next_text(spec, list, &line);
+    if (step == BNT_JSON_NOMEM) return step;
+    return step == BNT_JSON_CLOSE ? BNT_JSON_TEXT : BNT_JSON_OTHER;
 }
 
 static bool find_word(const json_t *vocab, bantam_text word, uint32_t *id)
@@ -177,48 +202,55 @@ static bool find_word(const json_t *vocab, bantam_text word, uint32_t *id)
     return value;
 }
 
-static bantam_status read_merge(const json_t *vocab, const json_t *item, size_t index,
-                                bnt_buf *joined, bnt_merge *out, bantam_error *err)
+static bantam_status merge_error(size_t index, const bantam_text halves[2], bantam_error *err)
 {
-    bantam_text left, right;
+    return bnt_fail(err, BANTAM_ERR_FORMAT,
+                    "merge %zu: \"%.*s\" and \"%.*s\" name or make a token that the "
+                    "vocabulary lacks",
+                    index, BNT_TEXT_ARG(halves[0]), BNT_TEXT_ARG(halves[1]));
+}
 
-    if (!split_merge(item, &left, &right)) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT, "merge %zu: expected two tokens", index);
+/* Reads some merges, the first one's number being that of those read before. */
+static bantam_status read_some(bnt_merges *m, bnt_json_list *list, bantam_error *err)
+{
+    bantam_text halves[2 * BNT_MERGES_TOGETHER];
+    const size_t first = m->spec->n_merges;
+    bnt_json_step step = BNT_JSON_TEXT;
+    size_t n = 0;
+
+    while (n < BNT_MERGES_TOGETHER && first + n < list->n) {
+        step = next_merge(m->spec, list, &halves[2 * n]);
+        if (step != BNT_JSON_TEXT) break;
+        n++;
     }
-    bnt_buf_clear(joined);
-    bnt_buf_put(joined, left.data, left.size);
-    bnt_buf_put(joined, right.data, right.size);
-    const bantam_status status = bnt_buf_status(joined, "a merge", err);
-    if (status) return status;
-    if (!find_word(vocab, left, &out->left) || !find_word(vocab, right, &out->right) ||
-        !find_word(vocab, bnt_buf_text(joined), &out->result)) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT,
-                        "merge %zu: \"%.*s\" and \"%.*s\" name or make a token that the "
-                        "vocabulary lacks",
-                        index, BNT_TEXT_ARG(left), BNT_TEXT_ARG(right));
-    }
-    return BANTAM_OK;
+    const size_t n_added = bnt_merges_add(m, halves, n);
+    if (n_added < n) return merge_error(first + n_added, &halves[2 * n_added], err);
+    if (step == BNT_JSON_NOMEM) return bnt_load_nomem(err);
+    if (step == BNT_JSON_TEXT) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_FORMAT, "merge %zu: expected two tokens", first + n);
 }
 
 static bantam_status read_merges(bnt_spec *spec, const json_t *vocab, const json_t *merges,
-                                 bantam_error *err)
+                                 bnt_json_list *list, bantam_error *err)
 {
-    const size_t n = json_array_size(merges);
-    bantam_status status = BANTAM_OK;
-    bnt_buf joined;
+    bnt_merges m;
+    const char *key;
+    json_t *value;
 
-    if (!json_is_array(merges) || n > UINT32_MAX) {
+    if (!json_is_array(merges) || list->n > UINT32_MAX) {
         return bnt_fail(err, BANTAM_ERR_FORMAT, "model: merges: expected an array");
     }
-    spec->merges = bnt_spec_alloc(spec, n, sizeof *spec->merges);
-    if (!spec->merges) return bnt_load_nomem(err);
-    bnt_buf_init(&joined, 2 * (size_t)BNT_MAX_TOKEN_BYTES);
-    for (size_t i = 0; !status && i < n; i++) {
-        status =
-            read_merge(vocab, json_array_get(merges, i), i, &joined, &spec->merges[i], err);
-        if (!status) spec->n_merges++;
+    bantam_status status = bnt_merges_begin(&m, spec, (size_t)list->n, err);
+    if (status) return status;
+    json_object_foreach((json_t *)(uintptr_t)vocab, key, value)
+    {
+        m.words[json_integer_value(value)] = (bantam_text){key, strlen(key)};
     }
-    bnt_buf_deinit(&joined);
+    bnt_merges_index(&m);
+    while (!status && spec->n_merges < list->n) {
+        status = read_some(&m, list, err);
+    }
+    bnt_merges_end(&m);
     return status;
 }
 
@@ -262,7 +294,8 @@ static bantam_status read_unknown(bnt_spec *spec, const json_t *model, const jso
     return BANTAM_OK;
 }
 
-bantam_status bnt_hf_model(bnt_spec *spec, const json_t *root, bantam_error *err)
+bantam_status bnt_hf_model(bnt_spec *spec, const json_t *root, bnt_json_list *list,
+                           bantam_error *err)
 {
     const json_t *const model = json_object_get(root, "model");
     const json_t *const vocab = json_object_get(model, "vocab");
@@ -289,7 +322,7 @@ bantam_status bnt_hf_model(bnt_spec *spec, const json_t *root, bantam_error *err
     if (!status) status = bnt_json_bool(model, "ignore_merges", &spec->ignore_merges, err);
     if (!status) status = bnt_json_bool(model, "fuse_unk", &spec->fuse_unknown, err);
     if (!status) status = read_vocab(spec, vocab, added, err);
-    if (!status) status = read_merges(spec, vocab, merges, err);
+    if (!status) status = read_merges(spec, vocab, merges, list, err);
     if (!status) status = read_unknown(spec, model, vocab, err);
     return status;
 }

@@ -53,26 +53,17 @@ bantam_status bnt_load_text(bnt_spec *spec, uint32_t id, bantam_text text, banta
 bantam_status bnt_load_byte_text(bnt_spec *spec, uint32_t id, bantam_text text,
                                  bantam_error *err)
 {
-    char small[256];
     size_t n;
 
-    /* Long tokens are rare: they are undone in the copy, which is the spec's own. */
-    if (text.size <= sizeof small) {
-        if (bnt_byte_alphabet_undo(text.data, text.size, small, &n)) {
-            return bnt_load_text(spec, id, (bantam_text){small, n}, err);
-        }
+    if (text.size > BNT_MAX_TOKEN_BYTES) return bnt_load_text(spec, id, text, err);
+    char *const out = bnt_spec_begin(spec, text.size);
+    if (!out) return bnt_load_nomem(err);
+    if (!bnt_byte_alphabet_undo(text.data, text.size, out, &n)) {
         spec->tokens[id].kind = BNT_TOKEN_UNUSED;
         return bnt_load_text(spec, id, text, err);
     }
-    const bantam_status status = bnt_load_text(spec, id, text, err);
-    if (status) return status;
-    char *const out = bnt_spec_alloc(spec, text.size, 1);
-    if (!out) return bnt_load_nomem(err);
-    if (bnt_byte_alphabet_undo(text.data, text.size, out, &n)) {
-        spec->tokens[id].text = (bantam_text){out, n};
-    } else {
-        spec->tokens[id].kind = BNT_TOKEN_UNUSED;
-    }
+    bnt_spec_keep(spec, n);
+    spec->tokens[id].text = (bantam_text){out, n};
     return BANTAM_OK;
 }
 

@@ -79,7 +79,9 @@ const char *bnt_pre_recognize(const bnt_spec *spec);
 
 /* ---- Hugging Face, in parts ---- */
 
-bantam_status bnt_hf_model(bnt_spec *spec, const json_t *root, bantam_error *err);
+/* merges: where root has an empty array for them. */
+bantam_status bnt_hf_model(bnt_spec *spec, const json_t *root, bnt_json_list *merges,
+                           bantam_error *err);
 bantam_status bnt_hf_normalizer(bnt_spec *spec, const json_t *value, bantam_error *err);
 bantam_status bnt_hf_pre_tokenizer(bnt_spec *spec, const json_t *value, bantam_error *err);
 bantam_status bnt_hf_decoder(bnt_spec *spec, const json_t *value, bantam_error *err);
@@ -91,10 +93,13 @@ bantam_status bnt_hf_post_processor(bnt_spec *spec, const json_t *value, bool *d
 bantam_status bnt_hf_config(bnt_spec *spec, const json_t *config, const json_t *generation,
                             const json_t *model_config, bool decided, bantam_error *err);
 
+/* Parses a tokenizer.json but for its merges. */
+bantam_status bnt_hf_parse(json_t **root, bnt_json_list *merges, const char *json, size_t size,
+                           bantam_error *err);
 /* The loaders of load.h for a file already parsed. */
-bantam_status bnt_hf_root(bnt_spec *spec, const json_t *root, const json_t *config,
-                          const json_t *generation, const json_t *model_config,
-                          bantam_error *err);
+bantam_status bnt_hf_root(bnt_spec *spec, const json_t *root, bnt_json_list *merges,
+                          const json_t *config, const json_t *generation,
+                          const json_t *model_config, bantam_error *err);
 bantam_status bnt_tekken_root(bnt_spec *spec, const json_t *root, bantam_error *err);
 
 #endif

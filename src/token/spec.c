@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include <string.h>
 
-enum { BLOCK_BYTES = 64 << 10, ALIGN = 16 };
+enum { BLOCK_BYTES = 64 << 10, LARGE = BLOCK_BYTES / 4, ALIGN = 16 };
 
 struct bnt_spec_block {
     struct bnt_spec_block *next;
@@ -38,19 +38,20 @@ void bnt_spec_deinit(bnt_spec *spec)
 }
 
 /* A block with room for size bytes. One that holds a single large piece goes behind the newest,
- * which keeps its free room. */
-static struct bnt_spec_block *add_block(bnt_spec *spec, size_t size)
+ * which keeps its free room, unless it is to be the newest itself. */
+static struct bnt_spec_block *add_block(bnt_spec *spec, size_t size, bool newest)
 {
-    const bool large = size > BLOCK_BYTES / 4;
+    const bool large = size > LARGE;
     const size_t room = large ? size : BLOCK_BYTES;
     size_t total;
 
     if (!bnt_add_size(room, sizeof(struct bnt_spec_block), &total)) return NULL;
-    struct bnt_spec_block *const block = bnt_alloc(total);
+    /* What is large is a table, or the texts of a vocabulary. */
+    struct bnt_spec_block *const block = bnt_calloc_large(total, 1);
     if (!block) return NULL;
     block->used = 0;
     block->size = room;
-    if (large && spec->blocks) {
+    if (large && spec->blocks && !newest) {
         block->next = spec->blocks->next;
         spec->blocks->next = block;
     } else {
@@ -69,7 +70,7 @@ static void *take(bnt_spec *spec, size_t size, size_t align)
     if (!bnt_add_size(size, ALIGN, &need)) return NULL;
     if (block) pad = (size_t)(-(uintptr_t)(block->bytes + block->used) & (align - 1));
     if (!block || block->size - block->used < pad || block->size - block->used - pad < size) {
-        block = add_block(spec, need);
+        block = add_block(spec, need, false);
         if (!block) return NULL;
         pad = (size_t)(-(uintptr_t)block->bytes & (align - 1));
     }
@@ -83,9 +84,28 @@ void *bnt_spec_alloc(bnt_spec *spec, size_t n, size_t size)
     size_t bytes;
 
     if (!bnt_mul_size(n, size, &bytes)) return NULL;
+    if (bytes > LARGE && bytes <= SIZE_MAX - ALIGN) { /* alone in its block, which is clear */
+        struct bnt_spec_block *const block = add_block(spec, bytes + ALIGN, false);
+        if (!block) return NULL;
+        block->used = block->size;
+        return block->bytes + (-(uintptr_t)block->bytes & (ALIGN - 1));
+    }
     void *const p = take(spec, bytes, ALIGN);
     if (p) memset(p, 0, bytes);
     return p;
+}
+
+char *bnt_spec_begin(bnt_spec *spec, size_t size)
+{
+    struct bnt_spec_block *block = spec->blocks;
+
+    if (!block || block->size - block->used < size) block = add_block(spec, size, true);
+    return block ? (char *)block->bytes + block->used : NULL;
+}
+
+void bnt_spec_keep(bnt_spec *spec, size_t size)
+{
+    spec->blocks->used += size;
 }
 
 bantam_text bnt_spec_copy(bnt_spec *spec, const char *data, size_t size)

@@ -113,6 +113,7 @@ typedef struct bnt_spec {
     uint32_t n_tokens;
     bnt_merge *merges; /* (n_merges), in order of priority; BNT_VOCAB_BPE_MERGES only */
     uint32_t n_merges;
+    bool merges_proved; /* the loader has seen that every result's text is the two together */
 
     bnt_normal_step normal[BNT_SPEC_MAX_STEPS];
     uint32_t n_normal;
@@ -136,6 +137,10 @@ void bnt_spec_deinit(bnt_spec *spec);
 
 /* n * size bytes that live as long as the spec, cleared. NULL when out of memory. */
 void *bnt_spec_alloc(bnt_spec *spec, size_t n, size_t size);
+/* Room for size bytes, not cleared, of which bnt_spec_keep() then keeps the first ones; nothing
+ * else is asked of the spec in between. NULL when out of memory. */
+char *bnt_spec_begin(bnt_spec *spec, size_t size);
+void bnt_spec_keep(bnt_spec *spec, size_t size);
 /* A copy that lives as long as the spec; {NULL, 0} when out of memory. */
 bantam_text bnt_spec_copy(bnt_spec *spec, const char *data, size_t size);
 

@@ -77,6 +77,12 @@ static bool is_special(uint8_t kind)
     return kind == BNT_TOKEN_CONTROL || kind == BNT_TOKEN_UNKNOWN;
 }
 
+/* Tokens with a name, in rising order. */
+typedef struct added_ids {
+    uint32_t *ids; /* owns; (n) */
+    size_t n;
+} added_ids;
+
 /* What the names of one set are made of. */
 typedef struct collecting {
     bnt_added_name *names;
@@ -102,13 +108,13 @@ static bantam_status add_normalized(collecting *c, const bnt_tokenizer *t, banta
 }
 
 static bantam_status collect(collecting *c, const bnt_tokenizer *t, const bnt_spec *spec,
-                             bool with_special, bool normalized, bantam_error *err)
+                             const added_ids *added, bool with_special, bool normalized,
+                             bantam_error *err)
 {
-    for (uint32_t id = 0; id < spec->n_tokens; id++) {
+    for (size_t i = 0; i < added->n; i++) {
+        const uint32_t id = added->ids[i];
         const bnt_token_spec *const s = &spec->tokens[id];
-        const bool is_added =
-            s->kind == BNT_TOKEN_USER_DEFINED || (with_special && is_special(s->kind));
-        if (!is_added || s->text.size == 0) continue;
+        if (s->kind != BNT_TOKEN_USER_DEFINED && !with_special) continue;
         if (((s->added & BNT_ADDED_NORMALIZED) != 0) != normalized) continue;
 
         const bnt_added_name name = {bnt_vocab_text(&t->vocab, id), id, s->added};
@@ -127,20 +133,30 @@ static bantam_status collect(collecting *c, const bnt_tokenizer *t, const bnt_sp
     return BANTAM_OK;
 }
 
-static size_t count_added(const bnt_spec *spec)
+/* Finds the tokens that can be in a set, in one walk over all of them. */
+static bantam_status find_added(added_ids *added, const bnt_spec *spec, bantam_error *err)
 {
-    size_t n = 0;
+    bnt_buf ids;
+    bnt_buf_init(&ids, BNT_MAX_VOCAB * sizeof *added->ids);
     for (uint32_t id = 0; id < spec->n_tokens; id++) {
-        const uint8_t kind = spec->tokens[id].kind;
-        n += kind == BNT_TOKEN_USER_DEFINED || is_special(kind);
+        const bnt_token_spec *const s = &spec->tokens[id];
+        if (s->kind != BNT_TOKEN_USER_DEFINED && !is_special(s->kind)) continue;
+        if (s->text.size) bnt_buf_put(&ids, &id, sizeof id);
     }
-    return n;
+    const bantam_status status = bnt_buf_status(&ids, "added tokens", err);
+    if (status) {
+        bnt_buf_deinit(&ids);
+        return status;
+    }
+    *added = (added_ids){(uint32_t *)(void *)ids.data, ids.size / sizeof *added->ids};
+    return BANTAM_OK;
 }
 
 static bantam_status open_set(bnt_added *set, const bnt_tokenizer *t, const bnt_spec *spec,
-                              bool with_special, bool normalized, bantam_error *err)
+                              const added_ids *added, bool with_special, bool normalized,
+                              bantam_error *err)
 {
-    const size_t n = count_added(spec);
+    const size_t n = added->n;
     collecting c = {.n = 0};
     if (n == 0) return BANTAM_OK;
     for (int i = 0; i < 2; i++) {
@@ -155,7 +171,7 @@ static bantam_status open_set(bnt_added *set, const bnt_tokenizer *t, const bnt_
     if (!status) {
         status = bnt_matcher_init(&c.matcher, t->vocab.offsets[t->vocab.n_tokens], err);
     }
-    if (!status) status = collect(&c, t, spec, with_special, normalized, err);
+    if (!status) status = collect(&c, t, spec, added, with_special, normalized, err);
     if (!status) status = bnt_added_open(set, c.names, c.n, err);
 
     for (int i = 0; i < 2; i++) {
@@ -164,6 +180,18 @@ static bantam_status open_set(bnt_added *set, const bnt_tokenizer *t, const bnt_
     bnt_buf_deinit(&c.normalized);
     bnt_matcher_deinit(&c.matcher);
     bnt_free(c.names);
+    return status;
+}
+
+static bantam_status open_sets(bnt_tokenizer *t, const bnt_spec *spec, bantam_error *err)
+{
+    added_ids added = {0};
+    bantam_status status = find_added(&added, spec, err);
+    if (!status) status = open_set(&t->raw[ALL], t, spec, &added, true, false, err);
+    if (!status) status = open_set(&t->raw[ORDINARY], t, spec, &added, false, false, err);
+    if (!status) status = open_set(&t->normal[ALL], t, spec, &added, true, true, err);
+    if (!status) status = open_set(&t->normal[ORDINARY], t, spec, &added, false, true, err);
+    bnt_free(added.ids);
     return status;
 }
 
@@ -179,10 +207,7 @@ bantam_status bnt_tokenizer_open(bnt_tokenizer **out, const bnt_spec *spec, bant
     if (!status) status = bnt_decoder_open(&t->decoder, &t->vocab, spec, err);
     if (!status) status = bnt_normalizer_open(&t->normalizer, spec, err);
     if (!status) status = bnt_splitter_open(&t->splitter, spec, err);
-    if (!status) status = open_set(&t->raw[ALL], t, spec, true, false, err);
-    if (!status) status = open_set(&t->raw[ORDINARY], t, spec, false, false, err);
-    if (!status) status = open_set(&t->normal[ALL], t, spec, true, true, err);
-    if (!status) status = open_set(&t->normal[ORDINARY], t, spec, false, true, err);
+    if (!status) status = open_sets(t, spec, err);
     if (status) {
         bnt_tokenizer_close(t);
         return status;

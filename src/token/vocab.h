@@ -5,6 +5,7 @@
  */
 #ifndef BNT_TOKEN_VOCAB_H
 #define BNT_TOKEN_VOCAB_H
+#include "token/names.h"
 #include "token/spec.h"
 
 /* A zeroed vocabulary is a valid closed one. */
@@ -13,14 +14,10 @@ typedef struct bnt_vocab {
     char *bytes;       /* owns; the texts, one after the other */
     uint32_t *offsets; /* owns; (n_tokens + 1) into bytes */
     uint8_t *kinds;    /* owns; (n_tokens) */
-
-    struct bnt_vocab_slot *slots; /* owns; (mask + 1) */
-    uint32_t mask;
-    uint64_t secret; /* of the hash: no file can choose texts that collide */
+    bnt_names names;   /* of the tokens that can be found by their text */
 
     uint32_t byte_ids[256];  /* the token of a single byte, or BANTAM_NO_TOKEN */
     uint32_t ascii_ids[128]; /* the token whose text is this character, or BANTAM_NO_TOKEN */
-    uint32_t longest;        /* bytes of the longest text that can be found */
 } bnt_vocab;
 
 /* Copies the texts. Found by their text are the tokens that ordinary text may become: NORMAL
@@ -39,6 +36,9 @@ static inline bantam_text bnt_vocab_text(const bnt_vocab *vocab, uint32_t token)
 }
 
 /* The token with exactly these bytes, or BANTAM_NO_TOKEN. */
-uint32_t bnt_vocab_find(const bnt_vocab *vocab, const char *data, size_t size);
+static inline uint32_t bnt_vocab_find(const bnt_vocab *vocab, const char *data, size_t size)
+{
+    return bnt_names_find(&vocab->names, data, size);
+}
 
 #endif

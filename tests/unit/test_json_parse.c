@@ -281,6 +281,136 @@ static void an_allocation_that_fails_is_out_of_memory(void **state)
     assert_true(n > 1);
 }
 
+static bantam_status parse_but(const char *text, json_t **value, bnt_json_list *list,
+                               bantam_error *err)
+{
+    return bnt_json_parse_but(value, text, strlen(text), "o", "i", list, err);
+}
+
+/* The steps through a list as one text: strings as they are, others as a sign. */
+static void spell(bnt_json_list *list, char *out)
+{
+    for (;;) {
+        bantam_text text = {0};
+        bool lent = false;
+        const bnt_json_step step = bnt_json_list_next(list, &text, &lent);
+        assert_true(step != BNT_JSON_NOMEM);
+        if (step == BNT_JSON_TEXT) {
+            const bool inside = text.data >= list->data && text.data < list->data + list->size;
+            assert_int_equal(lent, !inside);
+            out += sprintf(out, "%.*s;", (int)text.size, text.data);
+        } else {
+            static const char signs[] = ".?<>!";
+            *out++ = signs[step];
+        }
+        if (step == BNT_JSON_END || step == BNT_JSON_OTHER) break;
+    }
+    *out = '\0';
+}
+
+static void a_list_that_is_left_out_can_be_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *steps;
+        uint64_t n;
+    } cases[] = {
+        {"{\"o\":{\"i\":[\"a b\",\"c d\"]}}", "a b;c d;.", 2},
+        {"{\"o\":{\"k\":{\"i\":[7]},\"i\" : [ ] , \"z\":[1]},\"p\":{\"i\":[8]}}", ".", 0},
+        {"{\"o\":{\"i\":[\n [\"a\",\"b\"] ,\t[\"\\u0041\", \"\\\"]\"] ]}}", "<a;b;><A;\"];>.",
+         2},
+        {"{\"o\":{\"i\":[\"a\",3,\"b\"]}}", "a;!", 3},
+        {"{\"o\":{\"i\":[[[\"a\"]],{\"i\":[2]}]}}", "<!", 2},
+        {"{\"o\":{\"i\":[{\"a\":1,\"a\":2},null]}}", "!", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *value;
+        bnt_json_list list;
+        char steps[256];
+        bantam_error err = {0};
+        if (parse_but(cases[i].text, &value, &list, &err)) fail_msg("%s", err.message);
+        const json_t *const in = json_object_get(json_object_get(value, "o"), "i");
+        assert_true(json_is_array(in) && json_array_size(in) == 0);
+        assert_non_null(list.data);
+        assert_true(list.n == cases[i].n);
+        spell(&list, steps);
+        assert_string_equal(steps, cases[i].steps);
+        bnt_json_list_end(&list);
+        json_decref(value);
+    }
+}
+
+static void lists_elsewhere_are_built(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"o\":{\"i\":{\"o\":[1]}}}",
+                                        "[{\"i\":[1]}]",
+                                        "{\"p\":{\"i\":[1]}}",
+                                        "{\"i\":[1]}",
+                                        "{\"o\":[[1]]}",
+                                        "{\"p\":{\"o\":{\"i\":[1]}}}",
+                                        "{\"o\":{\"ii\":[1],\"\":[1]}}"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *value, *same;
+        bnt_json_list list;
+        assert_int_equal(parse_but(texts[i], &value, &list, NULL), BANTAM_OK);
+        assert_int_equal(bnt_json_parse(&same, texts[i], strlen(texts[i]), NULL), BANTAM_OK);
+        assert_true(json_equal(value, same));
+        assert_null(list.data);
+        bnt_json_list_end(&list);
+        json_decref(value);
+        json_decref(same);
+    }
+}
+
+static void a_list_is_held_against_the_grammar(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"[1,]",      "[,1]",       "[1 2]",        "[\"a]",
+                                        "[\"\\x\"]", "[\"\xFF\"]", "[01]",         "[1e999]",
+                                        "[{\"a\"}]", "[{1}]",      "[{\"a\":1]",   "[tru]",
+                                        "[\"\n\"]",  "[[}",        "[\"\\ud800\"]"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        char text[128];
+        json_t *value;
+        bnt_json_list list;
+        bantam_error err = {0};
+        snprintf(text, sizeof text, "{\"o\":{\"i\":%s}}", lists[i]);
+        if (parse_but(text, &value, &list, &err) != BANTAM_ERR_FORMAT) fail_msg("%s", text);
+        assert_null(value);
+        assert_null(list.data);
+        for (size_t cut = 0; cut < strlen(text); cut++) {
+            assert_int_equal(bnt_json_parse_but(&value, text, cut, "o", "i", &list, NULL),
+                             BANTAM_ERR_FORMAT);
+        }
+    }
+}
+
+/* Quotes, escapes and controls at each place of texts around whole words of 8 bytes. */
+static void strings_end_where_their_quote_is(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 30; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char text[40] = {0};
+                json_t *value;
+                memset(text, 'a', size + 2);
+                text[0] = text[size + 1] = '"';
+                text[1 + at] = (char)byte;
+                const bantam_status status = bnt_json_parse(&value, text, size + 2, NULL);
+                const bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+                if (plain != !status && !(byte == '\\' && at + 1 < size)) {
+                    fail_msg("byte %d at %zu of %zu", byte, at, size);
+                }
+                if (plain) assert_int_equal(json_string_length(value), size);
+                if (byte == '\\') assert_int_equal(status, BANTAM_ERR_FORMAT); /* \a, or \" */
+                json_decref(value);
+            }
+        }
+    }
+}
+
 /* Time in proportion to the size, whatever the text is made of. */
 static void large_texts_are_read_in_one_go(void **state)
 {
@@ -314,6 +444,10 @@ int main(void)
         cmocka_unit_test(strings_come_out_as_their_bytes),
         cmocka_unit_test(what_is_nearly_json_is_refused),
         cmocka_unit_test(an_allocation_that_fails_is_out_of_memory),
+        cmocka_unit_test(a_list_that_is_left_out_can_be_read),
+        cmocka_unit_test(lists_elsewhere_are_built),
+        cmocka_unit_test(a_list_is_held_against_the_grammar),
+        cmocka_unit_test(strings_end_where_their_quote_is),
         cmocka_unit_test(large_texts_are_read_in_one_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

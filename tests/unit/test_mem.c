@@ -71,6 +71,53 @@ static void growing_keeps_the_bytes(void **state)
     assert_int_equal(bnt_mem_live(), live);
 }
 
+/* Sizes around those of large pages; blocks side by side must not meet. */
+static void large_tables_are_clear_and_counted(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0,       100,     1000000, 1 << 20, 2097151, 2097152,
+                                   2097153, 3145727, 3145728, 5000000, 6291456, 9000001};
+    enum { N = sizeof sizes / sizeof sizes[0] };
+    const int64_t live = bnt_mem_live(), bytes = bnt_mem_live_bytes();
+    uint8_t *blocks[N];
+    int64_t sum = 0;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < N; i++) {
+            blocks[i] = bnt_calloc_large(sizes[i], 1);
+            assert_non_null(blocks[i]);
+            assert_int_equal((uintptr_t)blocks[i] % 64, 0);
+            for (size_t k = 0; k < sizes[i]; k += 509) {
+                if (blocks[i][k]) fail_msg("byte %zu of %zu is not clear", k, sizes[i]);
+            }
+            if (sizes[i]) memset(blocks[i], (int)i + 1, sizes[i]);
+            sum += (int64_t)sizes[i];
+        }
+        assert_int_equal(bnt_mem_live() - live, N);
+        assert_int_equal(bnt_mem_live_bytes() - bytes, sum);
+        for (size_t i = 0; i < N; i++) {
+            for (size_t k = 0; k < sizes[i]; k += 509) {
+                if (blocks[i][k] != i + 1) fail_msg("byte %zu of %zu changed", k, sizes[i]);
+            }
+            if (sizes[i]) assert_int_equal(blocks[i][sizes[i] - 1], i + 1);
+            sum -= (int64_t)sizes[i];
+            bnt_free(blocks[i]);
+        }
+    }
+    assert_int_equal(bnt_mem_live(), live);
+    assert_int_equal(bnt_mem_live_bytes(), bytes);
+}
+
+static void large_tables_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    assert_null(bnt_calloc_large(SIZE_MAX / 2, 3));
+    assert_null(bnt_calloc_large(SIZE_MAX, 1));
+    assert_null(bnt_calloc_large(PTRDIFF_MAX, 1));
+    bnt_mem_fail_after(0);
+    assert_null(bnt_calloc_large(1, 4 << 20));
+    bnt_mem_fail_after(UINT64_MAX);
+}
+
 static void products_that_wrap_are_refused(void **state)
 {
     (void)state;
@@ -116,6 +163,8 @@ int main(void)
         cmocka_unit_test(blocks_are_aligned_and_counted),
         cmocka_unit_test(cleared_blocks_are_zero),
         cmocka_unit_test(growing_keeps_the_bytes),
+        cmocka_unit_test(large_tables_are_clear_and_counted),
+        cmocka_unit_test(large_tables_that_cannot_be_are_refused),
         cmocka_unit_test(products_that_wrap_are_refused),
         cmocka_unit_test(failures_begin_where_asked_and_end),
     };
