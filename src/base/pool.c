@@ -279,7 +279,8 @@ static void wait_until_all_left(bnt_pool *pool)
     /* Somebody inside has a long task or has lost its core: let it have this one. */
     sched_yield();
     pthread_mutex_lock(&pool->lock);
-    atomic_store(&pool->caller_waits, true);
+    /* An exchange, because emulators of Arm let a load overtake a plain store before it. */
+    (void)atomic_exchange(&pool->caller_waits, true);
     while (!all_left(pool)) {
         pthread_cond_wait(&pool->done, &pool->lock);
     }
