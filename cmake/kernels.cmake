@@ -25,6 +25,6 @@ list(FILTER files INCLUDE REGEX "/src/kernel/(x86|arm)/")
 set_property(SOURCE ${files} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
 # GCC's first scheduling pass lifts the loads of a tile until its sums no longer fit the registers.
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    list(FILTER files INCLUDE REGEX "/src/kernel/arm/(attend|rows)_")
+    list(FILTER files INCLUDE REGEX "/src/kernel/arm/(attend|rows|learn)_")
     set_property(SOURCE ${files} APPEND PROPERTY COMPILE_OPTIONS -fno-schedule-insns)
 endif()

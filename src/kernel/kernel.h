@@ -124,6 +124,16 @@ typedef void (*bnt_mix_fn)(const uint8_t *values, size_t row_bytes, uint32_t beg
                            uint32_t end, const float *p, uint32_t n_q, uint32_t head_dim,
                            float *out, size_t out_stride);
 
+/* What a query sees of a chunk: positions begin to end - 1 of it, none where begin >= end. */
+typedef struct bnt_seen {
+    uint32_t begin, end;
+} bnt_seen;
+
+/* Of exponentials: the largest exponent, and the sum of exp(exponent - max). */
+typedef struct bnt_softmax {
+    float max, sum;
+} bnt_softmax;
+
 /* ---- the table ---------------------------------------------------------------------------
  *
  * dot_f32 keeps 16 partial sums from 0: value i goes to sum i mod 16 by fma, in order of i;
@@ -169,9 +179,10 @@ typedef struct bnt_kernels {
                                       uint32_t n_blocks, uint32_t head_dim, float *out);
     void (*expand_values[BNT_KV_FORMS])(const uint8_t *values, size_t row_bytes,
                                         uint32_t n_positions, uint32_t head_dim, float *out);
-    /* s (64): values outside [begin, end) become 0, the others exp(s - *max), *max being their
-     * largest; *sum is the sum of all 64 as dot_f32 adds (plain additions). begin < end. */
-    void (*softmax64)(float *s, uint32_t begin, uint32_t end, float *max, float *sum);
+    /* Row by row of s (n, 64): values outside of what is seen become 0, the others exp(s -
+     * max), max being their largest, -infinity where there are none; sum is that of all 64 as
+     * dot_f32 adds (plain additions). */
+    void (*softmax64)(float *s, const bnt_seen *seen, uint32_t n, bnt_softmax *out);
     /* out[i] = fma(part[i], b, out[i] * a). */
     void (*blend_f32)(float *out, const float *part, float a, float b, size_t n);
 

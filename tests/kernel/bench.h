@@ -29,5 +29,6 @@ void *bench_weights(size_t *bytes);
 void check_bench(check *c);
 void bench_products(check *c); /* bench_products.c */
 void bench_floats(check *c);   /* bench_floats.c */
+void bench_learn(check *c);    /* bench_learn.c */
 
 #endif

@@ -114,9 +114,14 @@ static void bench_attention(check *c, floats f)
 static void run_softmax(const bnt_kernels *k, const void *args)
 {
     const floats *const f = args;
-    float max, sum;
-    k->softmax64(f->out, 0, 64, &max, &sum);
-    f->out[0] = max + sum;
+    enum { ROWS = 32 };
+    bnt_softmax out[ROWS];
+    bnt_seen seen[ROWS];
+    for (uint32_t i = 0; i < ROWS; i++) {
+        seen[i] = (bnt_seen){0, BNT_CHUNK_POSITIONS};
+    }
+    k->softmax64(f->out, seen, ROWS, out);
+    f->out[0] = out[0].max + out[0].sum;
 }
 
 static void run_quantize(const bnt_kernels *k, const void *args)
@@ -179,7 +184,7 @@ static const struct {
     size_t part, n;
     void (*run)(const bnt_kernels *k, const void *args);
 } vectors[] = {
-    {"softmax64", offsetof(bnt_kernels, softmax64), 64, run_softmax},
+    {"softmax64", offsetof(bnt_kernels, softmax64), 32 * 64, run_softmax},
     {"quantize", offsetof(bnt_kernels, quantize), 576, run_quantize},
     {"quantize", offsetof(bnt_kernels, quantize), 2048, run_quantize},
     {"rms_norm_f32", offsetof(bnt_kernels, rms_norm_f32), 576, run_rms_norm},

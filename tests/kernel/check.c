@@ -141,7 +141,7 @@ void check_halves(check *c, uint8_t *p, size_t n, check_fill fill)
 
 typedef void (*any_fn)(void);
 
-static bool same_parts(const bnt_kernels *a, const bnt_kernels *b, const size_t *parts, int n)
+static bool same_parts(const check_tables *a, const check_tables *b, const size_t *parts, int n)
 {
     for (int i = 0; i < n; i++) {
         if (memcmp((const char *)a + parts[i], (const char *)b + parts[i], sizeof(any_fn))) {
@@ -162,10 +162,11 @@ bool check_kernel(check *c, const char *name, const size_t *parts, int n_parts)
     for (int i = 0; i < c->n_sets; i++) {
         check_set *const set = &c->sets[i];
         set->failed = false;
-        set->tested = !same_parts(&set->k, &c->ref, parts, n_parts);
+        set->tested = !same_parts(&set->tables, &c->ref_tables, parts, n_parts);
         if (c->only_set && strcmp(set->name, c->only_set) != 0) set->tested = false;
         for (int j = 0; j < i; j++) { /* a lesser set's version, tested as such */
-            if (c->sets[j].tested && same_parts(&set->k, &c->sets[j].k, parts, n_parts)) {
+            if (c->sets[j].tested &&
+                same_parts(&set->tables, &c->sets[j].tables, parts, n_parts)) {
                 set->tested = false;
             }
         }
@@ -317,13 +318,13 @@ void check_case(check *c, check_run_fn run, const void *args, check_out *outs, i
     for (int i = 0; i < n_outs; i++) {
         want[i] = outs[i].data;
     }
-    run(&c->ref, args, outs);
+    run(&c->ref_tables.k, args, outs);
     for (int s = 0; s < c->n_sets; s++) {
         check_set *const set = &c->sets[s];
         if (!set->tested || set->failed) continue;
         prepare(c, c->got, outs, n_outs);
         c->running = set;
-        run(&set->k, args, outs);
+        run(&set->tables.k, args, outs);
         c->running = NULL;
         for (int i = 0; i < n_outs; i++) {
             if (!compare(c, set, &outs[i], want[i], i)) break;

@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "kernel/learn.h"
 
 enum { CHECK_SETS = 8, CHECK_ROOMS = 8, CHECK_CASE_TEXT = 200 };
 
@@ -23,17 +24,35 @@ typedef struct check_room {
     size_t size;
 } check_room;
 
-/* An instruction set: the table that bnt_kernels_init gives for its flags. */
+/* All tables of one set, as their init functions fill them in. A kernel's place is its offset
+ * in here; what runs kernels is given the first table, which leads to the others. */
+typedef struct check_tables {
+    bnt_kernels k;
+    bnt_learn_kernels learn;
+} check_tables;
+
+static inline const bnt_learn_kernels *check_learn_of(const bnt_kernels *k)
+{
+    return &((const check_tables *)(const void *)k)->learn;
+}
+
+/* An instruction set: the tables for its flags. */
 typedef struct check_set {
     const char *name;
     unsigned flags;
-    bnt_kernels k;
+    union {
+        bnt_kernels k;
+        check_tables tables;
+    };
     unsigned n_own, n_failed; /* kernels tested as this set's own, and those of them wrong */
     bool tested, failed;      /* in the kernel being checked */
 } check_set;
 
 typedef struct check {
-    bnt_kernels ref;
+    union {
+        bnt_kernels ref;
+        check_tables ref_tables;
+    };
     check_set sets[CHECK_SETS];
     int n_sets;
     const char *only_set, *only_kernel; /* NULL: all */
@@ -106,5 +125,6 @@ void check_halves(check *c, uint8_t *p, size_t n, check_fill fill);
 void check_products(check *c);  /* check_products.c */
 void check_attention(check *c); /* check_attention.c */
 void check_vectors(check *c);   /* check_vectors.c */
+void check_learn(check *c);     /* check_learn.c */
 
 #endif

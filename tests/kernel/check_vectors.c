@@ -13,9 +13,11 @@ typedef struct vectors {
     const float *x, *y;
     float a, b;
     size_t n;
-    uint32_t begin, end;
-    bool in_place; /* out is x */
+    const bnt_seen *seen; /* (n) */
+    bool in_place;        /* out is x */
 } vectors;
+
+enum { MOST_SOFTMAX = 20 }; /* rows */
 
 #define PART(entry) offsetof(bnt_kernels, entry)
 
@@ -78,7 +80,13 @@ static void run_max(const bnt_kernels *k, const void *args, const check_out *out
 static void run_softmax(const bnt_kernels *k, const void *args, const check_out *out)
 {
     const vectors *const v = args;
-    k->softmax64(out[0].data, v->begin, v->end, out[1].data, out[2].data);
+    bnt_softmax of_row[MOST_SOFTMAX];
+    float *const max = out[1].data, *const sum = out[2].data;
+    k->softmax64(out[0].data, v->seen, (uint32_t)v->n, of_row);
+    for (size_t i = 0; i < v->n; i++) {
+        max[i] = of_row[i].max;
+        sum[i] = of_row[i].sum;
+    }
 }
 
 static void run_rope_adjacent(const bnt_kernels *k, const void *args, const check_out *out)
@@ -191,26 +199,50 @@ static void check_max(check *c)
     }
 }
 
-/* Scores of no sense, NaN among them, lie outside of begin to end. */
+/* Scores of no sense, NaN among them, lie outside of what is seen. */
+static void case_softmax(check *c, const bnt_seen *seen, uint32_t n)
+{
+    static const check_fill fills[] = {FILL_RANDOM, FILL_ZERO, FILL_WIDE, FILL_MIN, FILL_MAX};
+    float s[MOST_SOFTMAX * BNT_CHUNK_POSITIONS];
+    const check_fill fill = fills[c->n_cases % 5];
+    check_begin(c, c->n_cases % 4 == 0, "%u rows, the first %u to %u, fill %s", n,
+                n ? seen[0].begin : 0, n ? seen[0].end : 0, check_fill_names[fill]);
+    bnt_seen *const in = check_in(c, n * sizeof *in, sizeof in->begin);
+    for (uint32_t i = 0; i < n; i++) {
+        float *const row = s + (size_t)i * BNT_CHUNK_POSITIONS;
+        check_floats(c, row, BNT_CHUNK_POSITIONS, i % 2 ? FILL_SPECIAL : FILL_MAX);
+        if (seen[i].begin < seen[i].end) {
+            check_floats(c, row + seen[i].begin, seen[i].end - seen[i].begin, fill);
+        }
+        in[i] = seen[i];
+    }
+    const vectors v = {.seen = in, .n = n};
+    check_out outs[] = {
+        {CHECK_F32, (size_t)n * BNT_CHUNK_POSITIONS * sizeof(float), 4, s, NULL},
+        {CHECK_F32_ANY_ZERO, n * sizeof(float), 4, NULL, NULL},
+        {CHECK_F32, n * sizeof(float), 4, NULL, NULL}};
+    check_case(c, run_softmax, &v, outs, 3);
+}
+
 static void check_softmax(check *c)
 {
     static const size_t part = PART(softmax64);
-    static const check_fill fills[] = {FILL_RANDOM, FILL_ZERO, FILL_WIDE, FILL_MIN, FILL_MAX};
+    bnt_seen seen[MOST_SOFTMAX];
     if (!check_kernel(c, "softmax64", &part, 1)) return;
     for (uint32_t begin = 0; begin < BNT_CHUNK_POSITIONS; begin++) {
         for (uint32_t end = begin + 1; end <= BNT_CHUNK_POSITIONS; end++) {
-            const check_fill fill = fills[(begin + end) % 5];
-            check_begin(c, (begin + end) % 4 == 0, "%u to %u, fill %s", begin, end,
-                        check_fill_names[fill]);
-            float s[BNT_CHUNK_POSITIONS];
-            check_floats(c, s, BNT_CHUNK_POSITIONS, end % 2 ? FILL_SPECIAL : FILL_MAX);
-            check_floats(c, s + begin, end - begin, fill);
-            const vectors v = {.begin = begin, .end = end};
-            check_out outs[] = {{CHECK_F32, sizeof s, 4, s, NULL},
-                                {CHECK_F32_ANY_ZERO, sizeof(float), 4, NULL, NULL},
-                                {CHECK_F32, sizeof(float), 4, NULL, NULL}};
-            check_case(c, run_softmax, &v, outs, 3);
+            seen[0] = (bnt_seen){begin, end};
+            case_softmax(c, seen, 1);
         }
+    }
+    for (uint32_t n = 0; n <= MOST_SOFTMAX; n++) {
+        for (uint32_t i = 0; i < n; i++) { /* every third sees all, and a few nothing */
+            seen[i] = (bnt_seen){0, BNT_CHUNK_POSITIONS};
+            if (i % 3 == n % 3) continue;
+            seen[i].begin = check_below(c, BNT_CHUNK_POSITIONS);
+            seen[i].end = check_below(c, BNT_CHUNK_POSITIONS + 1);
+        }
+        case_softmax(c, seen, n);
     }
 }
 

@@ -158,4 +158,5 @@ void check_bench(check *c)
     printf("%d turns, median +- half the distance of the quartiles\n", TURNS);
     bench_products(c);
     bench_floats(c);
+    bench_learn(c);
 }

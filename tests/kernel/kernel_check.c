@@ -37,12 +37,14 @@ static void add_set(check *c, const char *name, unsigned flags)
     set->name = name;
     set->flags = flags;
     bnt_kernels_init(&set->k, flags);
+    bnt_learn_kernels_init(&set->tables.learn, flags);
 }
 
 static void find_sets(check *c)
 {
     const unsigned flags = bnt_cpu_flags();
     bnt_kernels_init(&c->ref, 0);
+    bnt_learn_kernels_init(&c->ref_tables.learn, 0);
     for (size_t i = 0; i < sizeof all_sets / sizeof all_sets[0]; i++) {
         if ((all_sets[i].flags & flags) == all_sets[i].flags) {
             add_set(c, all_sets[i].name, all_sets[i].flags);
@@ -126,5 +128,6 @@ int main(int argc, char **argv)
     check_vectors(c);
     check_attention(c);
     check_products(c);
+    check_learn(c);
     return report(c);
 }

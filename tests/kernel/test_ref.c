@@ -255,21 +255,28 @@ static void a_chunk_of_scores_becomes_weights_of_its_positions_alone(void **stat
     (void)state;
     for (uint32_t begin = 0; begin < 64; begin += 5) {
         for (uint32_t end = begin + 1; end <= 64; end += 3) {
-            float s[64], max, sum, greatest = -INFINITY;
+            const bnt_seen seen[3] = {{end, begin}, {begin, end}, {7, 7}};
+            bnt_softmax of[3];
+            float rows[3 * 64], greatest = -INFINITY;
+            float *const s = rows + 64;
             for (uint32_t i = 0; i < 64; i++) {
                 s[i] = i < begin ? NAN : i < end ? a[i] : INFINITY;
+                s[64 + i] = s[-64 + (int)i] = (float)i;
                 if (i >= begin && i < end && a[i] > greatest) greatest = a[i];
             }
-            k.softmax64(s, begin, end, &max, &sum);
+            k.softmax64(rows, seen, 3, of);
             double total = 0.0;
             for (uint32_t i = 0; i < 64; i++) {
                 const bool inside = i >= begin && i < end;
                 assert_true(s[i] == (inside ? bnt_expf(a[i] - greatest) : 0.0f));
+                assert_true(s[64 + i] == 0.0f && s[-64 + (int)i] == 0.0f);
                 total += (double)s[i];
             }
-            assert_true(max == greatest);
-            assert_true(close_to(sum, total, total, 64.0));
-            assert_true(sum == sum_as_stated(s, 64));
+            assert_true(of[1].max == greatest);
+            assert_true(close_to(of[1].sum, total, total, 64.0));
+            assert_true(of[1].sum == sum_as_stated(s, 64));
+            assert_true(of[0].max == -INFINITY && of[0].sum == 0.0f);
+            assert_true(of[2].max == -INFINITY && of[2].sum == 0.0f);
         }
     }
 }

@@ -184,6 +184,54 @@ static inline void vf_store_f16_n(void *p, vf a, size_t n)
     memcpy(p, h, 2 * n);
 }
 
+static inline float32x4_t turn_halves(float32x4_t a, float32x4_t b)
+{
+    return vreinterpretq_f32_f64(
+        vzip1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+}
+
+static inline float32x4_t turn_halves2(float32x4_t a, float32x4_t b)
+{
+    return vreinterpretq_f32_f64(
+        vzip2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+}
+
+static inline void turn4_quarter(float *p, size_t step, float32x4_t a, float32x4_t b,
+                                 float32x4_t c, float32x4_t d)
+{
+    const float32x4_t low = vzip1q_f32(a, b), high = vzip2q_f32(a, b);
+    const float32x4_t low2 = vzip1q_f32(c, d), high2 = vzip2q_f32(c, d);
+    vst1q_f32(p, turn_halves(low, low2));
+    vst1q_f32(p + step, turn_halves2(low, low2));
+    vst1q_f32(p + 2 * step, turn_halves(high, high2));
+    vst1q_f32(p + 3 * step, turn_halves2(high, high2));
+}
+
+static inline void vf_turn4(float *p, size_t step, vf a, vf b, vf c, vf d)
+{
+    turn4_quarter(p, step, a.a, b.a, c.a, d.a);
+    turn4_quarter(p + 4 * step, step, a.b, b.b, c.b, d.b);
+    turn4_quarter(p + 8 * step, step, a.c, b.c, c.c, d.c);
+    turn4_quarter(p + 12 * step, step, a.d, b.d, c.d, d.d);
+}
+
+static inline void turn2_quarter(float *p, size_t step, float32x4_t a, float32x4_t b)
+{
+    const float32x4_t low = vzip1q_f32(a, b), high = vzip2q_f32(a, b);
+    vst1_f32(p, vget_low_f32(low));
+    vst1_f32(p + step, vget_high_f32(low));
+    vst1_f32(p + 2 * step, vget_low_f32(high));
+    vst1_f32(p + 3 * step, vget_high_f32(high));
+}
+
+static inline void vf_turn2(float *p, size_t step, vf a, vf b)
+{
+    turn2_quarter(p, step, a.a, b.a);
+    turn2_quarter(p + 4 * step, step, a.b, b.b);
+    turn2_quarter(p + 8 * step, step, a.c, b.c);
+    turn2_quarter(p + 12 * step, step, a.d, b.d);
+}
+
 /* ---- floats ------------------------------------------------------------------------------ */
 
 static inline vf vf_set1(float x)
@@ -214,6 +262,11 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
     return V_BOTH(vf, vdivq_f32, a, b);
+}
+
+static inline vf vf_sqrt(vf a)
+{
+    return V_EACH(vf, vsqrtq_f32, a);
 }
 
 static inline vf vf_max(vf a, vf b)

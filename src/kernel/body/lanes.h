@@ -28,11 +28,15 @@
  *   vf   vf_load_twice(const float *p)            8 floats, number i in lanes 2 i and 2 i + 1
  *   void vf_store_f16(void *p, vf a)              to nearest even; NaN becomes sign | 0x7E00
  *   void vf_store_f16_n(void *p, vf a, size_t n)
+ *   void vf_turn4(float *p, size_t step, vf a, vf b, vf c, vf d)   lane i of the four side by
+ *                              side at p + i step; lanes in any order
+ *   void vf_turn2(float *p, size_t step, vf a, vf b)
  *
  * Floats
  *   vf_zero()  vf_set1(float)  vf_add(a, b)  vf_sub(a, b)  vf_mul(a, b)  vf_div(a, b)
  *   vf_fma(a, b, c)            a b + c, rounded once
  *   vf_fnma(a, b, c)           c - a b, rounded once
+ *   vf_sqrt(a)                 rounded once
  *   vf_neg(a)                  the sign bit flipped
  *   vf_max(a, b)               no NaN; of -0 and +0 either
  *   vf_swap_pairs(a)           lanes 2 i and 2 i + 1 exchanged

@@ -49,15 +49,23 @@ float bnt_exp_sum_f32_ref(float *x, float max, size_t n)
     return bnt_sum16_ref(s);
 }
 
-void bnt_softmax64_ref(float *s, uint32_t begin, uint32_t end, float *max, float *sum)
+static bnt_softmax softmax_row(float *s, bnt_seen seen)
 {
     float partial[16] = {0};
-    *max = bnt_max_f32_ref(s + begin, end - begin);
+    const bool some = seen.begin < seen.end;
+    const float max = some ? bnt_max_f32_ref(s + seen.begin, seen.end - seen.begin) : -INFINITY;
     for (uint32_t i = 0; i < BNT_CHUNK_POSITIONS; i++) {
-        s[i] = i >= begin && i < end ? bnt_expf(s[i] - *max) : 0.0f;
+        s[i] = i >= seen.begin && i < seen.end ? bnt_expf(s[i] - max) : 0.0f;
         partial[i % 16] += s[i];
     }
-    *sum = bnt_sum16_ref(partial);
+    return (bnt_softmax){max, bnt_sum16_ref(partial)};
+}
+
+void bnt_softmax64_ref(float *s, const bnt_seen *seen, uint32_t n, bnt_softmax *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = softmax_row(s + (size_t)i * BNT_CHUNK_POSITIONS, seen[i]);
+    }
 }
 
 void bnt_gate_silu_f32_ref(float *out, const float *gate, const float *up, size_t n)

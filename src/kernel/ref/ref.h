@@ -49,7 +49,7 @@ void bnt_expand_values_q8_ref(const uint8_t *values, size_t row_bytes, uint32_t 
                               uint32_t head_dim, float *out);
 
 /* exp_ref.c */
-void bnt_softmax64_ref(float *s, uint32_t begin, uint32_t end, float *max, float *sum);
+void bnt_softmax64_ref(float *s, const bnt_seen *seen, uint32_t n, bnt_softmax *out);
 float bnt_exp_sum_f32_ref(float *x, float max, size_t n);
 void bnt_gate_silu_f32_ref(float *out, const float *gate, const float *up, size_t n);
 

@@ -1,12 +1,21 @@
-/* dot_avx2.h - products of codes and activations in AVX2, the words of body/gemv.h.
+/* dot_avx2.h - the words of body/gemv.h in AVX2: a register of 8 rows.
  *
  * VPMADDUBSW adds two products of an unsigned and a signed byte in 16 bits and would saturate;
- * what follows keeps every sum of 16 bits in range.
+ * what follows keeps every sum of 16 bits in range. Empty for compilers that are not told to
+ * use these instructions.
  */
 #ifndef BNT_KERNEL_X86_DOT_AVX2_H
 #define BNT_KERNEL_X86_DOT_AVX2_H
-#include "kernel/x86/dot_ymm.h"
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+
+#define GEMV_ROWS        8
+#define GEMV_GROUPS_1    1
+#define GEMV_GROUPS_2    1
+#define GEMV_GROUPS_4    1
+#define GEMV_GROUPS_MORE 1
+
+#define REG_BITS 256
+#include "kernel/x86/register.h"
 
 /* ---- codes below 16: two sums of 16 bits for each row ----
  *

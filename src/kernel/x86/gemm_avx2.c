@@ -22,6 +22,7 @@
  */
 #include "kernel/x86/simd_avx2.h"
 
+#define REG_BITS          256
 #define GEMM_TILE_GROUPS  1
 #define GEMM_PANEL_GROUPS 2
 #define GEMM_RAISE(zero)  0
@@ -32,7 +33,7 @@
 enum {
     LINE = 64,              /* bytes of four columns in a panel */
     STEP = 4 * GEMM_TOKENS, /* and in packed tokens */
-    ENTRY = 4 * GEMM_TOKENS /* bytes of one number for each token */
+    ENTRY = GEMM_ENTRY
 };
 
 /* ---- packed tokens: sums of q at columns 0, 1 and at columns 2, 3 of every four ---- */
@@ -163,21 +164,23 @@ static inline __m256 folded(__m256 total, __m256i a, const float *scales)
     return total;
 }
 
-/* y = fma(a, b, y) */
-static inline void add_product(float *y, __m256 a, __m256 b)
+/* y = fma(a, b, x) */
+static inline void add_product(float *y, __m256 a, __m256 b, const float *x)
 {
-    _mm256_store_ps(y, _mm256_fmadd_ps(a, b, _mm256_load_ps(y)));
+    _mm256_storeu_ps(y, _mm256_fmadd_ps(a, b, _mm256_loadu_ps(x)));
 }
 
 #define MICRO(name)                                                                            \
     GEMM_MICRO void name(const gemm_panel *panel, const gemm_tokens *tokens, uint32_t columns, \
-                         float *y)
+                         const gemm_floats *f)
 #define OPERANDS                                                                               \
     const uint8_t *p = panel->codes, *x = tokens->codes;                                       \
-    const float *s = panel->scales, *d = tokens->d
+    const float *s = panel->scales, *d = tokens->d;                                            \
+    GEMM_FLOATS_BEGIN(f)
 #define NEXT_BLOCK                                                                             \
     uint32_t left = columns < BNT_TILE_BLOCK ? columns : (uint32_t)BNT_TILE_BLOCK;             \
-    columns -= left
+    columns -= left;                                                                           \
+    GEMM_FLOATS_BLOCK(f, columns == 0)
 
 /* ---- codes without sign ----
  *
@@ -196,8 +199,9 @@ enum { PLAIN_TOKENS = 3 };
 #define TOTAL_MINS(t) ya##t = folded(ya##t, a##t, dmin), yb##t = folded(yb##t, b##t, dmin + 8);
 #define TOTAL_TO_Y(t)                                                                          \
     dx = _mm256_set1_ps(d[t]);                                                                 \
-    add_product(y + 16 * t, ya##t, dx);                                                        \
-    add_product(y + 16 * t + 8, yb##t, dx);
+    add_product(to, ya##t, dx, from);                                                          \
+    add_product(to + 8, yb##t, dx, from + 8);                                                  \
+    GEMM_FLOATS_NEXT_TOKEN;
 
 /* Four columns; sixteen of them. */
 #define DOT0(t) dot(&a##t, &b##t, wa, wb, x + 4 * t);
@@ -222,10 +226,11 @@ enum { PLAIN_TOKENS = 3 };
     zb##t = _mm256_add_epi32(zb##t, widened(b##t, s + 8));
 #define TOTAL_TO_Y_B4(t)                                                                       \
     dx = _mm256_set1_ps(d[t]);                                                                 \
-    add_product(y + 16 * t, _mm256_cvtepi32_ps(za##t),                                         \
-                _mm256_mul_ps(_mm256_load_ps(scale), dx));                                     \
-    add_product(y + 16 * t + 8, _mm256_cvtepi32_ps(zb##t),                                     \
-                _mm256_mul_ps(_mm256_load_ps(scale + 8), dx));
+    add_product(to, _mm256_cvtepi32_ps(za##t), _mm256_mul_ps(_mm256_load_ps(scale), dx),       \
+                from);                                                                         \
+    add_product(to + 8, _mm256_cvtepi32_ps(zb##t),                                             \
+                _mm256_mul_ps(_mm256_load_ps(scale + 8), dx), from + 8);                       \
+    GEMM_FLOATS_NEXT_TOKEN;
 
 MICRO(b4)
 {
@@ -247,6 +252,7 @@ MICRO(b4)
         }
         FOR_TOKENS(TOTAL_TO_Y_B4);
         GEMM_KEEP_STORED();
+        GEMM_FLOATS_NEXT_BLOCK(f);
         scale += 16, d += GEMM_TOKENS;
     }
 }
@@ -287,6 +293,7 @@ MICRO(b4)
             at_end;                                                                            \
             FOR_TOKENS(TOTAL_TO_Y);                                                            \
             GEMM_KEEP_STORED();                                                                \
+            GEMM_FLOATS_NEXT_BLOCK(f);                                                         \
             d += GEMM_TOKENS;                                                                  \
         }                                                                                      \
     }
@@ -333,14 +340,17 @@ SPANS(q6_k, 16, SUM_Q6_K, NO_MINS)
 enum { SIGNED_TOKENS = 6 };
 #define FOR_SIX(m) m(0) m(1) m(2) m(3) m(4) m(5)
 
-#define SUM8(t)        __m256i a##t;
-#define ZERO8(t)       a##t = _mm256_setzero_si256();
-#define TOTAL8(t)      __m256 ya##t = _mm256_setzero_ps();
-#define TOTAL8_ADD(t)  ya##t = folded(ya##t, a##t, s);
-#define TOTAL8_TO_Y(t) add_product(y + 16 * t, ya##t, _mm256_set1_ps(d[t]));
+#define SUM8(t)       __m256i a##t;
+#define ZERO8(t)      a##t = _mm256_setzero_si256();
+#define TOTAL8(t)     __m256 ya##t = _mm256_setzero_ps();
+#define TOTAL8_ADD(t) ya##t = folded(ya##t, a##t, s);
+#define TOTAL8_TO_Y(t)                                                                         \
+    add_product(to, ya##t, _mm256_set1_ps(d[t]), from);                                        \
+    GEMM_FLOATS_NEXT_TOKEN;
 #define SUM8_TO_Y(t)                                                                           \
-    add_product(y + 16 * t, _mm256_cvtepi32_ps(a##t),                                          \
-                _mm256_mul_ps(_mm256_load_ps(s), _mm256_set1_ps(d[t])));
+    add_product(to, _mm256_cvtepi32_ps(a##t),                                                  \
+                _mm256_mul_ps(_mm256_load_ps(s), _mm256_set1_ps(d[t])), from);                 \
+    GEMM_FLOATS_NEXT_TOKEN;
 
 /* Four columns; sixteen of them. */
 #define SIGNED0(t) dot_signed(&a##t, w, size, x + 4 * t);
@@ -371,6 +381,7 @@ MICRO(b8)
         }
         FOR_SIX(SUM8_TO_Y);
         GEMM_KEEP_STORED();
+        GEMM_FLOATS_NEXT_BLOCK(f);
         s += 16, d += GEMM_TOKENS;
     }
 }
@@ -392,6 +403,7 @@ MICRO(q8_0)
         }
         FOR_SIX(TOTAL8_TO_Y);
         GEMM_KEEP_STORED();
+        GEMM_FLOATS_NEXT_BLOCK(f);
         d += GEMM_TOKENS;
     }
 }
@@ -407,11 +419,12 @@ GEMM_MULTIPLY(multiply_q8_0_half, q8_0, SIGNED_TOKENS)
 /* Both halves of the rows. */
 #define GEMM_HALVES(name, half)                                                                \
     static void name(const gemm_panel *p, const gemm_tokens *x, uint32_t columns,              \
-                     uint32_t n_tokens, float *tile)                                           \
+                     uint32_t n_tokens, const gemm_floats *f)                                  \
     {                                                                                          \
         const gemm_panel second = {p->codes + 32, p->scales + 8, p->mins, p->extra};           \
-        half(p, x, columns, n_tokens, tile);                                                   \
-        half(&second, x, columns, n_tokens, tile + 8);                                         \
+        const gemm_floats floats = gemm_floats_at(f, 0, 8);                                    \
+        half(p, x, columns, n_tokens, f);                                                      \
+        half(&second, x, columns, n_tokens, &floats);                                          \
     }
 GEMM_HALVES(multiply_b8, multiply_b8_half)
 GEMM_HALVES(multiply_q8_0, multiply_q8_0_half)

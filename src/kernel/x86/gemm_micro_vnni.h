@@ -7,25 +7,24 @@
  * whose sums become floats span by span, two sums and two floats.
  *
  * Everything is spelled out with a variable for each register, as compilers leave no array in
- * registers. Before it includes this file, a set defines these words, of which gi is a register
- * of int32 and gf one of floats:
+ * registers. Before it includes this file, a set defines REG_BITS for register.h and
  *
- *   GEMM_LANES               lanes of a register, 16 or 8
  *   GEMM_SECOND(p, part, n)  where of panels p the tile's second register begins in `part`,
  *                            whose rows take n elements each
- *   gi_load  gi_spread  gi_zero  gi_dot  gi_dot_pairs
- *   gf_load  gf_store  gf_spread  gf_zero  gf_mul  gf_fma  gf_from_gi
+ *
+ * Behind it stand its GEMM_WHOLE micro-kernels with a multiply_whole() of them, and
+ * GEMM_REST_VNNI() for all else.
  */
 #ifndef BNT_KERNEL_X86_GEMM_MICRO_VNNI_H
 #define BNT_KERNEL_X86_GEMM_MICRO_VNNI_H
 #include "kernel/x86/gemm_vnni.h"
 
 #ifdef BNT_LANES /* as the bodies: empty without a set */
+#include "kernel/x86/register.h"
 
 enum {
-    GEMM_LINE = 64,                               /* bytes of four columns in a panel */
-    GEMM_STEP = 4 * GEMM_TOKENS,                  /* and in packed tokens */
-    GEMM_ENTRY = GEMM_TOKENS * (int)sizeof(float) /* bytes of one number for each token */
+    GEMM_LINE = 64,             /* bytes of four columns in a panel */
+    GEMM_STEP = 4 * GEMM_TOKENS /* and in packed tokens */
 };
 
 #define GEMM_EACH3(m)  m(0) m(1) m(2)
@@ -34,28 +33,49 @@ enum {
 #define GEMM_EACH8(m)  GEMM_EACH6(m) m(6) m(7)
 #define GEMM_EACH12(m) GEMM_EACH8(m) m(8) m(9) m(10) m(11)
 
-/* y = fma(a, b, y) */
-static inline void gemm_add_product(float *y, gf a, gf b)
+#if REG_BITS == 512
+#define GEMM_VEX ""
+#else
+#define GEMM_VEX "%{vex%} " /* an assembler would take the form that AVX-512 brings */
+#endif
+
+/* sum += four products of bytes, w without sign. As an instruction of its own: for the
+ * intrinsic gcc 12 copies sums to and fro. */
+static inline ri gemm_dot(ri sum, ri w, ri q)
 {
-    gf_store(y, gf_fma(a, b, gf_load(y)));
+    __asm__(GEMM_VEX "vpdpbusd %2, %1, %0" : "+" REG(sum) : REG(w), REG(q));
+    return sum;
+}
+
+/* sum += two products of int16. */
+static inline ri gemm_dot_pairs(ri sum, ri m, ri pairs)
+{
+    __asm__(GEMM_VEX "vpdpwssd %2, %1, %0" : "+" REG(sum) : REG(m), REG(pairs));
+    return sum;
+}
+
+/* y = fma(a, b, x) */
+static inline void gemm_add_product(float *y, rf a, rf b, const float *x)
+{
+    rf_store(y, rf_fma(a, b, rf_load(x)));
 }
 
 /* Of token t: sums a, b of the tile's first and second rows, floats ta, tb. */
-#define GEMM_SUMS(t)  gi a##t, b##t;
-#define GEMM_START(t) a##t = b##t = gi_spread(start + 4 * t);
-#define GEMM_ZERO(t)  a##t = b##t = gi_zero();
+#define GEMM_SUMS(t)  ri a##t, b##t;
+#define GEMM_START(t) a##t = b##t = ri_spread(start + 4 * t);
+#define GEMM_ZERO(t)  a##t = b##t = ri_zero();
 #define GEMM_DOT(t, i)                                                                         \
-    q = gi_spread(x + GEMM_STEP * i + 4 * t);                                                  \
-    a##t = gi_dot(a##t, wa, q);                                                                \
-    b##t = gi_dot(b##t, wb, q);
+    q = ri_spread(x + GEMM_STEP * i + 4 * t);                                                  \
+    a##t = gemm_dot(a##t, wa, q);                                                              \
+    b##t = gemm_dot(b##t, wb, q);
 #define GEMM_DOT0(t) GEMM_DOT(t, 0)
 #define GEMM_DOT1(t) GEMM_DOT(t, 1)
 #define GEMM_DOT2(t) GEMM_DOT(t, 2)
 #define GEMM_DOT3(t) GEMM_DOT(t, 3)
 /* Four columns of all tokens, sixteen, thirty-two. */
 #define GEMM_COLUMNS4(each, i)                                                                 \
-    wa = gi_load(pa + GEMM_LINE * i);                                                          \
-    wb = gi_load(pb + GEMM_LINE * i);                                                          \
+    wa = ri_load(pa + GEMM_LINE * i);                                                          \
+    wb = ri_load(pb + GEMM_LINE * i);                                                          \
     each(GEMM_DOT##i)
 #define GEMM_COLUMNS16(each)                                                                   \
     GEMM_COLUMNS4(each, 0)                                                                     \
@@ -79,54 +99,59 @@ static inline void gemm_add_product(float *y, gf a, gf b)
 /* ---- one sum for a block ----------------------------------------------------------------- */
 
 #define GEMM_BLOCK_TO_Y(t)                                                                     \
-    dx = gf_spread(d + t);                                                                     \
-    gemm_add_product(y + GEMM_TILE_ROWS * t, gf_from_gi(a##t), gf_mul(da, dx));                \
-    gemm_add_product(y + GEMM_TILE_ROWS * t + GEMM_LANES, gf_from_gi(b##t), gf_mul(db, dx));
+    dx = rf_set(d + t);                                                                        \
+    gemm_add_product(to, rf_int(a##t), rf_mul(da, dx), from);                                  \
+    gemm_add_product(to + REG_LANES, rf_int(b##t), rf_mul(db, dx), from + REG_LANES);          \
+    GEMM_FLOATS_NEXT_TOKEN;
 
 #define GEMM_WHOLE(name, each)                                                                 \
     GEMM_MICRO void name(const gemm_panel *p, const gemm_tokens *tokens, uint32_t columns,     \
-                         float *y)                                                             \
+                         const gemm_floats *f)                                                 \
     {                                                                                          \
         GEMM_OPERANDS;                                                                         \
+        GEMM_FLOATS_BEGIN(f);                                                                  \
         while (columns) {                                                                      \
             GEMM_NEXT_BLOCK;                                                                   \
-            gi wa, wb, q;                                                                      \
+            GEMM_FLOATS_BLOCK(f, columns == 0);                                                \
+            ri wa, wb, q;                                                                      \
             each(GEMM_SUMS) each(GEMM_START);                                                  \
             for (; left; left -= 16) {                                                         \
                 GEMM_COLUMNS16(each);                                                          \
             }                                                                                  \
-            const gf da = gf_load(sa), db = gf_load(sb);                                       \
-            gf dx;                                                                             \
+            const rf da = rf_load(sa), db = rf_load(sb);                                       \
+            rf dx;                                                                             \
             each(GEMM_BLOCK_TO_Y);                                                             \
             GEMM_KEEP_STORED();                                                                \
+            GEMM_FLOATS_NEXT_BLOCK(f);                                                         \
             sa += 16, sb += 16, d += GEMM_TOKENS, start += GEMM_ENTRY;                         \
         }                                                                                      \
     }
 
 /* ---- a sum for each span, or half of one ------------------------------------------------- */
 
-#define GEMM_FLOATS(t) gf ta##t = gf_zero(), tb##t = ta##t;
+#define GEMM_FLOATS(t) rf ta##t = rf_zero(), tb##t = ta##t;
 #define GEMM_SUM_TO_FLOAT(t)                                                                   \
-    ta##t = gf_fma(gf_from_gi(a##t), fa, ta##t);                                               \
-    tb##t = gf_fma(gf_from_gi(b##t), fb, tb##t);
+    ta##t = rf_fma(rf_int(a##t), fa, ta##t);                                                   \
+    tb##t = rf_fma(rf_int(b##t), fb, tb##t);
 #define GEMM_FLOAT_TO_Y(t)                                                                     \
-    dx = gf_spread(d + t);                                                                     \
-    gemm_add_product(y + GEMM_TILE_ROWS * t, ta##t, dx);                                       \
-    gemm_add_product(y + GEMM_TILE_ROWS * t + GEMM_LANES, tb##t, dx);
+    dx = rf_set(d + t);                                                                        \
+    gemm_add_product(to, ta##t, dx, from);                                                     \
+    gemm_add_product(to + REG_LANES, tb##t, dx, from + REG_LANES);                             \
+    GEMM_FLOATS_NEXT_TOKEN;
 
 /* The mins of a block of eight spans, multiplied by pairs of sums. */
 #define GEMM_MIN(t)                                                                            \
-    q = gi_spread(pairs + 2 * t);                                                              \
-    a##t = gi_dot_pairs(a##t, wa, q);                                                          \
-    b##t = gi_dot_pairs(b##t, wb, q);
+    q = ri_spread(pairs + 2 * t);                                                              \
+    a##t = gemm_dot_pairs(a##t, wa, q);                                                        \
+    b##t = gemm_dot_pairs(b##t, wb, q);
 #define GEMM_MINS(each)                                                                        \
     each(GEMM_ZERO);                                                                           \
     for (int i = 0; i < BNT_TILE_SPANS / 2; i++) {                                             \
-        wa = gi_load(ma), wb = gi_load(mb);                                                    \
+        wa = ri_load(ma), wb = ri_load(mb);                                                    \
         each(GEMM_MIN);                                                                        \
         ma += 32, mb += 32, pairs += 2 * GEMM_TOKENS;                                          \
     }                                                                                          \
-    fa = gf_load(na), fb = gf_load(nb);                                                        \
+    fa = rf_load(na), fb = rf_load(nb);                                                        \
     each(GEMM_SUM_TO_FLOAT);                                                                   \
     na += 16, nb += 16
 #define GEMM_MIN_OPERANDS                                                                      \
@@ -138,28 +163,55 @@ static inline void gemm_add_product(float *y, gf a, gf b)
 /* width: columns of a sum, 16 or 32. */
 #define GEMM_SPANS(name, each, width, min_operands, mins)                                      \
     GEMM_MICRO void name(const gemm_panel *p, const gemm_tokens *tokens, uint32_t columns,     \
-                         float *y)                                                             \
+                         const gemm_floats *f)                                                 \
     {                                                                                          \
         GEMM_OPERANDS;                                                                         \
+        GEMM_FLOATS_BEGIN(f);                                                                  \
         min_operands;                                                                          \
         while (columns) {                                                                      \
             GEMM_NEXT_BLOCK;                                                                   \
-            gi wa, wb, q;                                                                      \
-            gf fa, fb, dx;                                                                     \
+            GEMM_FLOATS_BLOCK(f, columns == 0);                                                \
+            ri wa, wb, q;                                                                      \
+            rf fa, fb, dx;                                                                     \
             each(GEMM_SUMS) each(GEMM_FLOATS);                                                 \
             for (; left; left -= width) {                                                      \
                 each(GEMM_START);                                                              \
                 GEMM_COLUMNS##width(each);                                                     \
-                fa = gf_load(sa), fb = gf_load(sb);                                            \
+                fa = rf_load(sa), fb = rf_load(sb);                                            \
                 each(GEMM_SUM_TO_FLOAT);                                                       \
                 sa += 16, sb += 16, start += GEMM_ENTRY;                                       \
             }                                                                                  \
             mins(each);                                                                        \
             each(GEMM_FLOAT_TO_Y);                                                             \
             GEMM_KEEP_STORED();                                                                \
+            GEMM_FLOATS_NEXT_BLOCK(f);                                                         \
             d += GEMM_TOKENS;                                                                  \
         }                                                                                      \
     }
+
+/* ---- what a set has of all this ---------------------------------------------------------- */
+
+#include "kernel/x86/gemm_table.h"
+
+/* Micro-kernels of n tokens (`each` runs over them) for all types that have a sum for each span
+ * or half span, and the table, entered by `enter`. */
+#define GEMM_REST_VNNI(enter, each, n)                                                         \
+    GEMM_SPANS(spans, each, 32, GEMM_NO_OPERANDS, GEMM_NO_MINS)                                \
+    GEMM_SPANS(mins, each, 32, GEMM_MIN_OPERANDS, GEMM_MINS)                                   \
+    GEMM_SPANS(halves, each, 16, GEMM_NO_OPERANDS, GEMM_NO_MINS)                               \
+    GEMM_MULTIPLY(multiply_spans, spans, n)                                                    \
+    GEMM_MULTIPLY(multiply_mins, mins, n)                                                      \
+    GEMM_MULTIPLY(multiply_halves, halves, n)                                                  \
+    static const gemm_kind kinds[BNT_TILES] = {                                                \
+        [BNT_TILE_B4] = {GEMM_TYPE_B4, multiply_whole, 1},                                     \
+        [BNT_TILE_B8] = {GEMM_TYPE_B8, multiply_whole, 1},                                     \
+        [BNT_TILE_Q4_0] = {GEMM_TYPE_Q4_0, multiply_spans, 8},                                 \
+        [BNT_TILE_Q8_0] = {GEMM_TYPE_Q8_0, multiply_spans, 8},                                 \
+        [BNT_TILE_Q4_K] = {GEMM_TYPE_Q4_K, multiply_mins, 8},                                  \
+        [BNT_TILE_Q5_K] = {GEMM_TYPE_Q5_K, multiply_mins, 8},                                  \
+        [BNT_TILE_Q6_K] = {GEMM_TYPE_Q6_K, multiply_halves, 16},                               \
+    };                                                                                         \
+    GEMM_TABLE(enter, gemm_pack_vnni)
 
 #endif
 #endif

@@ -14,35 +14,40 @@
 
 /* ---- packed tokens ---- */
 
-/* start of sums of q (n_tokens, count), in place of which it stands in a packed block. */
-static inline void gemm_pack_starts(const int32_t *sums, uint32_t n_tokens, size_t count,
-                                    uint8_t *out)
+/* Sums of q (count, 12) become what sums of products start with. */
+static inline void gemm_put_starts(uint8_t *sums, size_t count)
 {
-    gemm_pack_rows(sums, count * sizeof(int32_t), n_tokens, count, out);
-    for (size_t i = 0; i < count * GEMM_TOKENS; i += 4) {
-        __m128i *const p = (__m128i *)(void *)(out + 4 * i);
-        const __m128i times128 = _mm_slli_epi32(_mm_loadu_si128(p), 7);
-        _mm_storeu_si128(p, _mm_sub_epi32(_mm_setzero_si128(), times128));
+    for (size_t at = 0; at < count * GEMM_ENTRY; at += 16) {
+        const __m128i times128 = _mm_slli_epi32(gemm_sums_at(sums + at), 7);
+        gemm_sums_put(sums + at, _mm_sub_epi32(_mm_setzero_si128(), times128));
+    }
+}
+
+/* Starts of blocks out of those of spans. */
+static inline void gemm_add_spans(const uint8_t *starts, size_t n_spans, uint8_t *out)
+{
+    for (size_t i = 0; i < n_spans; i++, starts += GEMM_ENTRY) {
+        uint8_t *const block = out + i / BNT_TILE_SPANS * GEMM_ENTRY;
+        for (size_t at = 0; at < GEMM_ENTRY; at += 16) {
+            const __m128i start = gemm_sums_at(starts + at);
+            gemm_sums_put(block + at, i % BNT_TILE_SPANS
+                                          ? _mm_add_epi32(gemm_sums_at(block + at), start)
+                                          : start);
+        }
     }
 }
 
 static inline void gemm_pack_vnni(const bnt_acts *x, uint8_t *block)
 {
     const gemm_sections s = gemm_sections_of(x->columns);
-    const size_t blocks = bnt_tile_blocks(x->columns), spans = x->columns / BNT_TILE_SPAN;
+    const size_t spans = x->columns / BNT_TILE_SPAN;
 
     gemm_pack_tokens(x, block);
-    gemm_pack_starts(x->sum32, x->n_tokens, spans, block + s.span);
-    gemm_pack_starts(x->sum16, x->n_tokens, 2 * spans, block + s.half);
-    for (size_t i = 0; i < blocks * GEMM_TOKENS; i++) {
-        const size_t b = i / GEMM_TOKENS, t = i % GEMM_TOKENS;
-        int32_t sum = 0, start;
-        for (size_t j = b * BNT_TILE_SPANS; j < (b + 1) * BNT_TILE_SPANS && j < spans; j++) {
-            memcpy(&start, block + s.span + 4 * (j * GEMM_TOKENS + t), sizeof(start));
-            sum += start;
-        }
-        memcpy(block + s.block + 4 * i, &sum, sizeof(sum));
-    }
+    gemm_pack_rows(x->sum16, 2 * spans * sizeof(int32_t), x->n_tokens, 2 * spans,
+                   block + s.half);
+    gemm_put_starts(block + s.half, 2 * spans);
+    gemm_put_starts(block + s.span, spans);
+    gemm_add_spans(block + s.span, spans, block + s.block);
 }
 
 /* ---- panels ---- */

@@ -1,8 +1,7 @@
 /* probe_avx2.c - the peak of AVX2: VPMADDUBSW, VPMADDWD and VPADDD for whole numbers, FMA for
  * floats. */
-#include "kernel/probe.h"
-
-#include <immintrin.h>
+#define REG_BITS 256
+#include "kernel/x86/probe_x86.h"
 
 /* As written, or compilers compute the product once, and copy sums about. */
 #define STEP(sum)                                                                              \
@@ -36,36 +35,4 @@ uint64_t bnt_probe_int8_avx2(uint32_t n_rounds, uint32_t *sink)
     return (uint64_t)n_rounds * 8 * 32 * 2;
 }
 
-#define FMA(sum) sum = _mm256_fmadd_ps(x, y, sum)
-
-/* Twelve sums: more than latency times ports of any processor that has AVX2. */
-uint64_t bnt_probe_fp32_avx2(uint32_t n_rounds, uint32_t *sink)
-{
-    __m256 x = _mm256_set1_ps(0.5f), y = _mm256_set1_ps(0x1p-20f);
-    __m256 a = x, b = y, c = x, d = y, e = x, f = y, g = x, h = y, i = x, j = y, k = x, l = y;
-    __asm__ volatile("" : "+x"(x), "+x"(y));
-    __asm__ volatile(""
-                     : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h),
-                       "+x"(i), "+x"(j), "+x"(k), "+x"(l)); /* no two are known to be alike */
-    for (uint32_t n = 0; n < n_rounds; n++) {
-        FMA(a);
-        FMA(b);
-        FMA(c);
-        FMA(d);
-        FMA(e);
-        FMA(f);
-        FMA(g);
-        FMA(h);
-        FMA(i);
-        FMA(j);
-        FMA(k);
-        FMA(l);
-        __asm__ volatile("" : "+x"(x)); /* keeps rounds apart */
-    }
-    a = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
-    e = _mm256_add_ps(_mm256_add_ps(e, f), _mm256_add_ps(g, h));
-    i = _mm256_add_ps(_mm256_add_ps(i, j), _mm256_add_ps(k, l));
-    a = _mm256_add_ps(_mm256_add_ps(a, e), i);
-    *sink = (uint32_t)_mm256_cvtss_f32(a);
-    return (uint64_t)n_rounds * 12 * 8 * 2;
-}
+PROBE_FP32(bnt_probe_fp32_avx2)

@@ -170,6 +170,52 @@ static inline void vf_store_f16_n(void *p, vf a, size_t n)
     memcpy(p, h, 2 * n);
 }
 
+/* Four columns of four rows, and those that lie four lanes further. */
+static inline void turn_columns(float *p, size_t step, __m256 columns)
+{
+    _mm_storeu_ps(p, _mm256_castps256_ps128(columns));
+    _mm_storeu_ps(p + 4 * step, _mm256_extractf128_ps(columns, 1));
+}
+
+static inline void turn4_half(float *p, size_t step, __m256 a, __m256 b, __m256 c, __m256 d)
+{
+    const __m256d low = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+    const __m256d high = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+    const __m256d low2 = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+    const __m256d high2 = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+    turn_columns(p, step, _mm256_castpd_ps(_mm256_unpacklo_pd(low, low2)));
+    turn_columns(p + step, step, _mm256_castpd_ps(_mm256_unpackhi_pd(low, low2)));
+    turn_columns(p + 2 * step, step, _mm256_castpd_ps(_mm256_unpacklo_pd(high, high2)));
+    turn_columns(p + 3 * step, step, _mm256_castpd_ps(_mm256_unpackhi_pd(high, high2)));
+}
+
+static inline void vf_turn4(float *p, size_t step, vf a, vf b, vf c, vf d)
+{
+    turn4_half(p, step, a.a, b.a, c.a, d.a);
+    turn4_half(p + 8 * step, step, a.b, b.b, c.b, d.b);
+}
+
+static inline void turn_pair(float *p, size_t step, __m128 pairs)
+{
+    _mm_storel_pi((__m64 *)(void *)p, pairs);
+    _mm_storeh_pi((__m64 *)(void *)(p + step), pairs);
+}
+
+static inline void turn2_half(float *p, size_t step, __m256 a, __m256 b)
+{
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    turn_pair(p, step, _mm256_castps256_ps128(low));
+    turn_pair(p + 2 * step, step, _mm256_castps256_ps128(high));
+    turn_pair(p + 4 * step, step, _mm256_extractf128_ps(low, 1));
+    turn_pair(p + 6 * step, step, _mm256_extractf128_ps(high, 1));
+}
+
+static inline void vf_turn2(float *p, size_t step, vf a, vf b)
+{
+    turn2_half(p, step, a.a, b.a);
+    turn2_half(p + 8 * step, step, a.b, b.b);
+}
+
 /* ---- floats ------------------------------------------------------------------------------ */
 
 static inline vf vf_zero(void)
@@ -200,6 +246,11 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
     return VF_BOTH(_mm256_div_ps, a, b);
+}
+
+static inline vf vf_sqrt(vf a)
+{
+    return (vf){_mm256_sqrt_ps(a.a), _mm256_sqrt_ps(a.b)};
 }
 
 static inline vf vf_max(vf a, vf b)

@@ -128,6 +128,54 @@ static inline void vf_store_f16_n(void *p, vf a, size_t n)
     _mm256_mask_storeu_epi16(p, lanes_mask(n), half_of(a));
 }
 
+/* The four registers hold lanes 0, 4, 8, 12 of all, then 1, 5, 9, 13 and so on. */
+#define TURN_LANE(p, step, part, columns)                                                      \
+    do {                                                                                       \
+        _mm_storeu_ps((p) + (4 * (part)) * (step),                                             \
+                      _mm512_extractf32x4_ps((columns)[0], part));                             \
+        _mm_storeu_ps((p) + (4 * (part) + 1) * (step),                                         \
+                      _mm512_extractf32x4_ps((columns)[1], part));                             \
+        _mm_storeu_ps((p) + (4 * (part) + 2) * (step),                                         \
+                      _mm512_extractf32x4_ps((columns)[2], part));                             \
+        _mm_storeu_ps((p) + (4 * (part) + 3) * (step),                                         \
+                      _mm512_extractf32x4_ps((columns)[3], part));                             \
+    } while (0)
+
+static inline void vf_turn4(float *p, size_t step, vf a, vf b, vf c, vf d)
+{
+    const __m512d low = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+    const __m512d high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+    const __m512d low2 = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+    const __m512d high2 = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+    const __m512 columns[4] = {_mm512_castpd_ps(_mm512_unpacklo_pd(low, low2)),
+                               _mm512_castpd_ps(_mm512_unpackhi_pd(low, low2)),
+                               _mm512_castpd_ps(_mm512_unpacklo_pd(high, high2)),
+                               _mm512_castpd_ps(_mm512_unpackhi_pd(high, high2))};
+    TURN_LANE(p, step, 0, columns);
+    TURN_LANE(p, step, 1, columns);
+    TURN_LANE(p, step, 2, columns);
+    TURN_LANE(p, step, 3, columns);
+}
+
+#define TURN_PAIRS(p, step, part, low, high)                                                   \
+    do {                                                                                       \
+        const __m128 l = _mm512_extractf32x4_ps(low, part);                                    \
+        const __m128 h = _mm512_extractf32x4_ps(high, part);                                   \
+        _mm_storel_pi((__m64 *)(void *)((p) + (4 * (part)) * (step)), l);                      \
+        _mm_storeh_pi((__m64 *)(void *)((p) + (4 * (part) + 1) * (step)), l);                  \
+        _mm_storel_pi((__m64 *)(void *)((p) + (4 * (part) + 2) * (step)), h);                  \
+        _mm_storeh_pi((__m64 *)(void *)((p) + (4 * (part) + 3) * (step)), h);                  \
+    } while (0)
+
+static inline void vf_turn2(float *p, size_t step, vf a, vf b)
+{
+    const __m512 low = _mm512_unpacklo_ps(a, b), high = _mm512_unpackhi_ps(a, b);
+    TURN_PAIRS(p, step, 0, low, high);
+    TURN_PAIRS(p, step, 1, low, high);
+    TURN_PAIRS(p, step, 2, low, high);
+    TURN_PAIRS(p, step, 3, low, high);
+}
+
 /* ---- floats ------------------------------------------------------------------------------ */
 
 static inline vf vf_zero(void)
@@ -158,6 +206,11 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
     return _mm512_div_ps(a, b);
+}
+
+static inline vf vf_sqrt(vf a)
+{
+    return _mm512_sqrt_ps(a);
 }
 
 static inline vf vf_max(vf a, vf b)
