@@ -1,0 +1,557 @@
+/* net.c - a net opened: what learns is found and named, and all memory is taken at once.
+ *
+ * Gradients lie in the order of the parameters, so that those of matrices which are multiplied
+ * as one lie as these do. Adapters keep the factors A of one input together. */
+#include "train/net.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/adapter.h"
+#include "model/rope.h"
+#include "train/net_parts.h"
+
+enum {
+    MATRICES = BNT_PLACES, /* of a layer */
+    LOGITS = 1 << 20,      /* as many at a time as stay in the caches, */
+    HEAD_ROWS_LEAST = 128, /* but rows enough to be worth a frozen head's decoding */
+    HEAD_ROWS_MOST = 1024
+};
+
+/* The matrices of a layer that each linear layer has; bit i of targets is matrix i. */
+static const struct {
+    uint32_t first, n;
+} linears[BNT_NET_LINEARS] = {
+    {BNT_PLACE_Q, 3}, {BNT_PLACE_O, 1}, {BNT_PLACE_GATE, 2}, {BNT_PLACE_DOWN, 1}};
+
+static const char *const matrix_names[MATRICES] = {
+    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
+static const bnt_matrix *matrix_of(const bnt_layer *l, uint32_t i)
+{
+    const bnt_matrix *const all[MATRICES] = {&l->q,    &l->k,  &l->v,   &l->o,
+                                             &l->gate, &l->up, &l->down};
+    return all[i];
+}
+
+static bool has_adapter(const bnt_net *net, uint32_t matrix)
+{
+    return net->options.learns == BNT_LEARNS_ADAPTER && (net->options.targets >> matrix & 1u);
+}
+
+/* Columns of the low rows of a linear layer. */
+static uint32_t low_width(const bnt_net *net, uint32_t linear)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < linears[linear].n; i++) {
+        n += has_adapter(net, linears[linear].first + i) ? net->options.rank : 0;
+    }
+    return n;
+}
+
+/* ---- counting ------------------------------------------------------------------------------
+ */
+
+static size_t count_params(const bnt_net *net)
+{
+    const bnt_config *const c = &net->model->config;
+    size_t n = 0;
+    switch (net->options.learns) {
+    case BNT_LEARNS_ALL: /* embedding, last norm, head; matrices and two norms of each layer */
+        return (c->tied ? 2u : 3u) + (size_t)c->n_layers * (MATRICES + 2);
+    case BNT_LEARNS_ADAPTER:
+        for (uint32_t i = 0; i < MATRICES; i++) {
+            n += has_adapter(net, i) ? 2 : 0;
+        }
+        return n * c->n_layers;
+    case BNT_LEARNS_NOTHING:
+        break;
+    }
+    return 0;
+}
+
+/* The model is in memory, so its weights can be counted; factors are fewer than 2^31 rows and
+ * columns times a rank of at most BNT_MAX_RANK. */
+static uint64_t count_learning(const bnt_net *net)
+{
+    const bnt_model *const m = net->model;
+    const bnt_config *const c = &m->config;
+    uint64_t n = 0;
+    for (uint32_t l = 0; l < c->n_layers; l++) {
+        for (uint32_t i = 0; i < MATRICES; i++) {
+            const bnt_matrix *const w = matrix_of(&m->layers[l], i);
+            if (net->options.learns == BNT_LEARNS_ALL) n += (uint64_t)w->rows * w->columns;
+            if (has_adapter(net, i)) n += ((uint64_t)w->rows + w->columns) * net->options.rank;
+        }
+    }
+    if (net->options.learns == BNT_LEARNS_ALL) {
+        n += (2 * (uint64_t)c->n_layers + 1) * c->n_embd;
+        n += (c->tied ? 1u : 2u) * (uint64_t)c->n_vocab * c->n_embd;
+    }
+    return n;
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+/* Takes from an arena, or, where there is none, adds up what taking would cost. Sticky. */
+typedef struct taker {
+    bnt_arena *arena;
+    size_t total;
+    bool failed;
+} taker;
+
+static void *take(taker *t, size_t n, size_t size)
+{
+    if (t->arena) {
+        void *const block = bnt_arena_alloc(t->arena, n, size);
+        t->failed = t->failed || !block;
+        return block;
+    }
+    if (!bnt_add_size(t->total, bnt_arena_cost(n, size), &t->total)) t->failed = true;
+    return NULL;
+}
+
+static float *take_floats(taker *t, size_t n, size_t width)
+{
+    size_t floats = 0;
+    if (!bnt_mul_size(n, width, &floats)) {
+        t->failed = true;
+        return NULL;
+    }
+    return take(t, floats, sizeof(float));
+}
+
+static bool learns(const bnt_net *net)
+{
+    return net->options.learns != BNT_LEARNS_NOTHING;
+}
+
+static void take_trace(taker *t, const bnt_net *net, bnt_trace *out)
+{
+    const bnt_config *const c = &net->model->config;
+    const size_t n = net->options.max_rows;
+    bnt_trace own = {.normed = take_floats(t, n, c->n_embd),
+                     .qkv = take_floats(t, n, net->qkv),
+                     .max = take_floats(t, n, c->n_heads),
+                     .share = take_floats(t, n, c->n_heads),
+                     .a = take_floats(t, n, net->heads),
+                     .mid = take_floats(t, n, c->n_embd),
+                     .normed_mid = take_floats(t, n, c->n_embd),
+                     .gate_up = take_floats(t, n, 2 * (size_t)c->n_ffn),
+                     .h = take_floats(t, n, c->n_ffn)};
+    for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
+        own.low[i] = take_floats(t, n, low_width(net, i));
+    }
+    if (out) *out = own;
+}
+
+static void take_work(taker *t, const bnt_net *net, bnt_net_work *out)
+{
+    const size_t longest = net->options.max_sequence;
+    const size_t padded = (longest + 15) & ~(size_t)15;
+    bnt_net_work own = {.pack = take(t, 1, bnt_matmul_pack_bytes(&net->learn)),
+                        .scores = take_floats(t, BNT_NET_QUERIES, padded)};
+    if (learns(net)) {
+        own.d_scores = take_floats(t, BNT_NET_QUERIES, padded);
+        own.dk = take_floats(t, longest, net->model->config.head_dim);
+        own.dv = take_floats(t, longest, net->model->config.head_dim);
+    }
+    if (out) *out = own;
+}
+
+/* What the way back needs beyond the traces. */
+static void take_gradients(taker *t, bnt_net *net)
+{
+    const bnt_config *const c = &net->model->config;
+    const size_t n = net->options.max_rows;
+    uint32_t low = 0;
+    for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
+        if (low_width(net, i) > low) low = low_width(net, i);
+    }
+    net->dx = take_floats(t, n, c->n_embd);
+    net->d_normed = take_floats(t, n, c->n_embd);
+    net->d_wide = take_floats(t, n, c->n_ffn > net->heads ? c->n_ffn : net->heads);
+    net->d_low = take_floats(t, n, low);
+    net->gradients = take_floats(t, net->n_learning, 1);
+    if (net->options.learns == BNT_LEARNS_ALL) {
+        net->partial = take_floats(t, bnt_net_blocks(net->options.max_rows), c->n_embd);
+    } else {
+        net->factors = take_floats(t, net->n_learning, 1);
+    }
+}
+
+static void take_all(taker *t, bnt_net *net)
+{
+    const bnt_config *const c = &net->model->config;
+    const size_t n = net->options.max_rows;
+    const size_t angles = c->rope_dims / 2;
+
+    net->layers = take(t, c->n_layers, sizeof *net->layers);
+    net->params = take(t, net->n_params, sizeof *net->params);
+    net->inputs = take_floats(t, net->n_inputs * n, c->n_embd);
+    net->traces = take(t, net->n_traces, sizeof *net->traces);
+    for (uint32_t i = 0; i < net->n_traces && !t->failed; i++) {
+        take_trace(t, net, net->traces ? &net->traces[i] : NULL);
+    }
+    net->cosines = take_floats(t, net->options.max_sequence, angles);
+    net->sines = take_floats(t, net->options.max_sequence, angles);
+    net->minus_sines = take_floats(t, net->options.max_sequence, angles);
+    net->work = take(t, net->n_threads, sizeof *net->work);
+    for (uint32_t i = 0; i < net->n_threads && !t->failed; i++) {
+        take_work(t, net, net->work ? &net->work[i] : NULL);
+    }
+    net->strip = take_floats(t, net->strip_floats, 1);
+    net->live = take(t, n, sizeof *net->live);
+    net->shares = take_floats(t, n, 1);
+    net->losses = take(t, n, sizeof *net->losses);
+    net->final = take_floats(t, n, c->n_embd);
+    net->logits = take_floats(t, net->head_rows, c->n_vocab);
+    if (learns(net)) take_gradients(t, net);
+}
+
+/* Every number that the memory depends on. */
+static void measure(bnt_net *net, const bnt_model *model, const bnt_net_options *options,
+                    uint32_t n_threads)
+{
+    const bnt_config *const c = &model->config;
+    *net = (bnt_net){.model = model, .options = *options, .n_threads = n_threads};
+    bnt_learn_kernels_init(&net->learn, bnt_cpu_flags());
+    if (net->options.max_sequence > options->max_rows) {
+        net->options.max_sequence = options->max_rows;
+    }
+    net->heads = c->n_heads * c->head_dim;
+    net->kv = c->n_kv_heads * c->head_dim;
+    net->qkv = net->heads + 2 * net->kv;
+    net->n_params = count_params(net);
+    const uint64_t n_learning = count_learning(net);
+    net->n_learning = n_learning < SIZE_MAX ? (size_t)n_learning : SIZE_MAX;
+    net->n_inputs = learns(net) ? c->n_layers + 1 : 1;
+    net->n_traces = learns(net) && !options->recompute ? c->n_layers : 1;
+    net->strip_floats = bnt_net_strip_floats(model);
+
+    uint32_t rows = LOGITS / c->n_vocab;
+    if (rows < HEAD_ROWS_LEAST) rows = HEAD_ROWS_LEAST;
+    if (rows > HEAD_ROWS_MOST) rows = HEAD_ROWS_MOST;
+    net->head_rows = rows < options->max_rows ? rows : options->max_rows;
+}
+
+size_t bnt_net_cost(const bnt_model *model, const bnt_net_options *options, uint32_t n_threads)
+{
+    bnt_net net;
+    taker t = {0};
+    measure(&net, model, options, n_threads);
+    take_all(&t, &net);
+    size_t cost = 0;
+    const size_t fixed = sizeof net + bnt_matmul_bytes(&net.learn, n_threads);
+    return t.failed || !bnt_add_size(t.total, fixed, &cost) ? SIZE_MAX : cost;
+}
+
+/* ---- what learns ------------------------------------------------------------------------- */
+
+/* Parameters and their gradients, handed out in order. */
+typedef struct giving {
+    bnt_net *net;
+    size_t n_params, n_gradients, n_factors;
+} giving;
+
+static void add_param(giving *v, float *w, float *g, uint32_t rows, uint32_t columns)
+{
+    bnt_param *const p = &v->net->params[v->n_params++];
+    *p = (bnt_param){.w = w,
+                     .g = g,
+                     .n = (size_t)rows * columns,
+                     .rows = rows,
+                     .columns = columns,
+                     .decays = rows > 1};
+}
+
+static char *last_name(giving *v)
+{
+    return v->net->params[v->n_params - 1].name;
+}
+
+/* A weight of the model's own memory, and the gradient it gets. */
+static float *learn_weight(giving *v, const float *w, uint32_t rows, uint32_t columns)
+{
+    float *const g = v->net->gradients + v->n_gradients;
+    v->n_gradients += (size_t)rows * columns;
+    add_param(v, (float *)w, g, rows, columns);
+    return g;
+}
+
+/* Factors B follow all factors A of their linear layer; the parameters alternate. */
+static void learn_factors(giving *v, bnt_net_linear *l, uint32_t layer, uint32_t first)
+{
+    bnt_net *const net = v->net;
+    const uint32_t rank = net->options.rank;
+    float *a = net->factors + v->n_factors, *ga = net->gradients + v->n_factors;
+    const size_t of_a = (size_t)l->low * l->columns;
+    size_t at_b = of_a, at_a = 0;
+
+    l->a = a;
+    l->ga = ga;
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        bnt_net_part *const part = &l->parts[i];
+        const char *const name = matrix_names[first + i];
+        if (!has_adapter(net, first + i)) continue;
+        part->b = a + at_b;
+        part->gb = ga + at_b;
+        add_param(v, a + at_a, ga + at_a, rank, l->columns);
+        snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight.lora_a",
+                 layer, name);
+        add_param(v, part->b, part->gb, part->w->rows, rank);
+        snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight.lora_b",
+                 layer, name);
+        at_a += (size_t)rank * l->columns;
+        at_b += (size_t)rank * part->w->rows;
+    }
+    v->n_factors += at_b;
+}
+
+/* Parts that are floats one behind the other are one matrix. */
+static const float *joined(const bnt_net_linear *l)
+{
+    const float *const first = bnt_net_floats(l->parts[0].w);
+    for (uint32_t i = 1; i < l->n_parts && first; i++) {
+        const bnt_matrix *const w = l->parts[i].w;
+        const uint8_t *const expected =
+            l->parts[0].w->data + (size_t)l->parts[i].at * l->columns * sizeof(float);
+        if (!bnt_net_floats(w) || w->data != expected) return NULL;
+    }
+    return first;
+}
+
+static void add_part(bnt_net_linear *l, const bnt_matrix *w, uint32_t low)
+{
+    l->parts[l->n_parts++] = (bnt_net_part){.w = w, .at = l->rows, .low_at = l->low};
+    l->rows += w->rows;
+    l->columns = w->columns;
+    l->low += low;
+}
+
+static void open_layer(giving *v, uint32_t index)
+{
+    bnt_net *const net = v->net;
+    const bnt_layer *const from = &net->model->layers[index];
+    bnt_net_layer *const to = &net->layers[index];
+    *to = (bnt_net_layer){.attn_norm = from->attn_norm, .ffn_norm = from->ffn_norm};
+
+    for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
+        bnt_net_linear *const l = &to->linears[i];
+        for (uint32_t j = 0; j < linears[i].n; j++) {
+            const uint32_t matrix = linears[i].first + j;
+            add_part(l, matrix_of(from, matrix),
+                     has_adapter(net, matrix) ? net->options.rank : 0);
+        }
+        l->floats = joined(l);
+        if (l->low) learn_factors(v, l, index, linears[i].first);
+    }
+}
+
+/* A norm, and the linear layers that follow it. */
+static float *learn_half(giving *v, uint32_t index, const float *norm, const char *norm_name,
+                         uint32_t first, uint32_t end)
+{
+    bnt_net *const net = v->net;
+    float *const g = learn_weight(v, norm, 1, net->model->config.n_embd);
+    snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight", index,
+             norm_name);
+    for (uint32_t i = first; i < end; i++) {
+        bnt_net_linear *const l = &net->layers[index].linears[i];
+        l->g = net->gradients + v->n_gradients;
+        for (uint32_t j = 0; j < l->n_parts; j++) {
+            const bnt_matrix *const w = l->parts[j].w;
+            learn_weight(v, bnt_net_floats(w), w->rows, w->columns);
+            snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight", index,
+                     matrix_names[linears[i].first + j]);
+        }
+    }
+    return g;
+}
+
+static void learn_all(giving *v)
+{
+    bnt_net *const net = v->net;
+    const bnt_model *const m = net->model;
+    const bnt_config *const c = &m->config;
+
+    net->g_embed = learn_weight(v, bnt_net_floats(&m->embed), c->n_vocab, c->n_embd);
+    strcpy(last_name(v), "token_embd.weight");
+    for (uint32_t i = 0; i < c->n_layers; i++) {
+        bnt_net_layer *const l = &net->layers[i];
+        l->g_attn_norm =
+            learn_half(v, i, l->attn_norm, "attn_norm", BNT_NET_QKV, BNT_NET_O + 1);
+        l->g_ffn_norm =
+            learn_half(v, i, l->ffn_norm, "ffn_norm", BNT_NET_GATE_UP, BNT_NET_DOWN + 1);
+    }
+    net->g_output_norm = learn_weight(v, m->output_norm, 1, c->n_embd);
+    strcpy(last_name(v), "output_norm.weight");
+    net->head.g = net->g_embed;
+    if (c->tied) return;
+    net->head.g = learn_weight(v, bnt_net_floats(&m->head), c->n_vocab, c->n_embd);
+    strcpy(last_name(v), "output.weight");
+}
+
+/* Factors B begin as 0, so that an adapter begins as nothing. */
+static void first_factors(bnt_net *net)
+{
+    bnt_rng rng;
+    bnt_rng_seed(&rng, net->options.seed);
+    memset(net->factors, 0, net->n_learning * sizeof *net->factors);
+    for (size_t i = 0; i < net->n_params; i += 2) {
+        const bnt_param *const a = &net->params[i];
+        const double bound = 1.0 / sqrt((double)a->columns);
+        for (size_t j = 0; j < a->n; j++) {
+            a->w[j] = (float)(bound * (2.0 * bnt_rng_f64(&rng) - 1.0));
+        }
+    }
+}
+
+static void find_lowest(bnt_net *net)
+{
+    net->lowest = -1;
+    for (int i = 0; i < BNT_NET_LINEARS && net->options.learns == BNT_LEARNS_ADAPTER; i++) {
+        net->lowest = i;
+        if (low_width(net, (uint32_t)i)) return;
+    }
+}
+
+/* ---- open and close ------------------------------------------------------------------------
+ */
+
+static bantam_status check_adapter(const bnt_net_options *o, bantam_error *err)
+{
+    if (o->rank < 1 || o->rank > BNT_MAX_RANK) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "rank of an adapter: expected 1 to %d, found %" PRIu32, BNT_MAX_RANK,
+                        o->rank);
+    }
+    if (!isfinite(o->scale)) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "scale of an adapter: expected a number, found %g", (double)o->scale);
+    }
+    if (o->targets < 1 || o->targets > BNT_TARGET_ALL) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "targets of an adapter: expected 1 to %d, found %u", BNT_TARGET_ALL,
+                        o->targets);
+    }
+    return BANTAM_OK;
+}
+
+static bantam_status check_options(const bnt_model *m, const bnt_net_options *o,
+                                   bantam_error *err)
+{
+    const bantam_rope rope = m->config.int8_rope;
+    if (o->max_rows < 1 || o->max_sequence < 1) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "rows of a batch and of a sequence: expected 1 or more, found %" PRIu32
+                        " and %" PRIu32,
+                        o->max_rows, o->max_sequence);
+    }
+    if (rope == BANTAM_ROPE_CALL || rope == BANTAM_ROPE_TABLE) {
+        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                        "the rounded rope of 8 bits cannot be trained: open the model with the "
+                        "float form");
+    }
+    return o->learns == BNT_LEARNS_ADAPTER ? check_adapter(o, err) : BANTAM_OK;
+}
+
+/* Whatever learns is floats of bnt_net_model_new(). */
+static bantam_status check_own(const bnt_net *net, bantam_error *err)
+{
+    const bnt_model *const m = net->model;
+    bool own = !m->archive && bnt_net_floats(&m->embed) && bnt_net_floats(&m->head);
+    for (uint32_t i = 0; i < m->config.n_layers; i++) {
+        for (uint32_t j = 0; j < BNT_NET_LINEARS; j++) {
+            own = own && net->layers[i].linears[j].floats;
+        }
+    }
+    if (own) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_INVALID,
+                    "only a model made in memory can learn as a whole, not one of a file");
+}
+
+static bantam_status link(bnt_net *net, bantam_error *err)
+{
+    const bnt_model *const m = net->model;
+    const bnt_span call = {0, net->options.max_sequence};
+    const size_t n_angles = (size_t)call.n * (m->config.rope_dims / 2);
+    giving v = {.net = net};
+
+    for (uint32_t i = 0; i < m->config.n_layers; i++) {
+        open_layer(&v, i);
+    }
+    add_part(&net->head, &m->head, 0);
+    net->head.floats = joined(&net->head);
+    find_lowest(net);
+    bnt_rope_fill(net->cosines, net->sines, m, 0, call.n, call);
+    for (size_t i = 0; i < n_angles; i++) {
+        net->minus_sines[i] = -net->sines[i];
+    }
+    if (net->options.learns == BNT_LEARNS_ALL) {
+        const bantam_status status = check_own(net, err);
+        if (status) return status;
+        learn_all(&v);
+    }
+    if (net->options.learns == BNT_LEARNS_ADAPTER) first_factors(net);
+    bnt_net_clear_gradients(net);
+    return BANTAM_OK;
+}
+
+bantam_status bnt_net_open(bnt_net **out, const bnt_model *model, bnt_pool *pool,
+                           const bnt_net_options *options, bantam_error *err)
+{
+    *out = NULL;
+    bantam_status status = check_options(model, options, err);
+    if (status) return status;
+    bnt_net *const net = bnt_alloc(sizeof *net);
+    if (!net) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a net");
+
+    measure(net, model, options, bnt_pool_threads(pool));
+    net->pool = pool;
+    taker t = {0};
+    take_all(&t, net);
+    status = bnt_arena_init(&net->arena, t.failed ? SIZE_MAX : t.total, err);
+    if (!status) status = bnt_matmul_init(&net->mm, &net->learn, pool, err);
+    if (status) goto fail;
+
+    t = (taker){.arena = &net->arena};
+    take_all(&t, net);
+    status = link(net, err);
+    if (status) goto fail;
+    *out = net;
+    return BANTAM_OK;
+
+fail:
+    bnt_net_close(net);
+    return status;
+}
+
+void bnt_net_close(bnt_net *net)
+{
+    if (!net) return;
+    bnt_matmul_deinit(&net->mm);
+    bnt_arena_deinit(&net->arena);
+    bnt_free(net);
+}
+
+size_t bnt_net_n_params(const bnt_net *net)
+{
+    return net->n_params;
+}
+
+const bnt_param *bnt_net_param(const bnt_net *net, size_t index)
+{
+    return &net->params[index];
+}
+
+void bnt_net_clear_gradients(bnt_net *net)
+{
+    if (net->gradients) memset(net->gradients, 0, net->n_learning * sizeof *net->gradients);
+}
