@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { VOCAB = 24, EMBD = 16, FFN = 16, LAYERS = 3, HEAD_DIM = 8, CONTEXT = 32, WINDOW = 4 };
+enum { VOCAB = 24, EMBD = 16, FFN = 16, LAYERS = 3, HEAD_DIM = 16, CONTEXT = 32, WINDOW = 4 };
 
 static bnt_archive *archive;
 static bnt_model *model;
