@@ -30,3 +30,16 @@ foreach(source ${bench_sources})
     target_include_directories(${program} PRIVATE src)
     target_link_libraries(${program} PRIVATE bantam_static bantam_options PkgConfig::JANSSON)
 endforeach()
+
+# The data of the built-in model and what it is held against; see scripts/mini.sh.
+add_library(bantam_mini_texts OBJECT tools/mini/mini.c)
+target_include_directories(bantam_mini_texts PUBLIC src include)
+target_link_libraries(bantam_mini_texts PRIVATE bantam_options PkgConfig::JANSSON)
+foreach(name texts write tasks score plot)
+    add_executable(bantam-mini-${name} tools/mini/mini_${name}.c)
+    target_link_libraries(bantam-mini-${name} PRIVATE bantam_mini_texts bantam_static bantam_options
+        PkgConfig::JANSSON m)
+endforeach()
+target_sources(bantam-mini-texts PRIVATE tools/mini/mini_opinions.c tools/mini/mini_scene.c)
+target_sources(bantam-mini-tasks PRIVATE
+    tools/mini/mini_facts.c tools/mini/mini_scene.c tools/mini/mini_kinds.c)

@@ -71,8 +71,10 @@ static inline void session_rig_open(session_rig *r, const char *path, bantam_rop
 }
 
 /* A tiny random model whose vocabulary is that of letters. window 0: every layer sees all, else
- * the middle one of three sees a window. */
-static inline void session_rig_tiny(session_rig *r, uint64_t seed, uint32_t window)
+ * the middle one of three sees a window. head_dim 0: 8, too few for keys and values in 8 bits.
+ */
+static inline void session_rig_heads(session_rig *r, uint64_t seed, uint32_t window,
+                                     uint32_t head_dim)
 {
     const uint8_t pattern[3] = {0, 1, 0};
     const tiny_pair windows[] = {
@@ -81,6 +83,7 @@ static inline void session_rig_tiny(session_rig *r, uint64_t seed, uint32_t wind
         {NULL, 0, 0, {0}}};
     const tiny_spec spec = {.n_vocab = LETTERS_N,
                             .n_layers = 3,
+                            .head_dim = head_dim,
                             .untied = true,
                             .seed = seed,
                             .pairs = window ? windows : NULL};
@@ -93,6 +96,11 @@ static inline void session_rig_tiny(session_rig *r, uint64_t seed, uint32_t wind
     session_rig_open(r, path, BANTAM_ROPE_DEFAULT);
     snprintf(r->made, sizeof r->made, "%s", path);
     r->letters = letters_open();
+}
+
+static inline void session_rig_tiny(session_rig *r, uint64_t seed, uint32_t window)
+{
+    session_rig_heads(r, seed, window, 0);
 }
 
 static inline void session_rig_close(session_rig *r)

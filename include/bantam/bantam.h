@@ -79,27 +79,79 @@ BANTAM_API const char *bantam_status_name(bantam_status status);
 
 /* ---- finding models ---------------------------------------------------------------------- */
 
-/* Turns what a user calls a model into a path: a `.gguf` file or a folder is itself; any other
- * name is looked for in the Hugging Face hub cache (HF_HUB_CACHE, HF_HOME, or
- * ~/.cache/huggingface) as `organisation/name`, or as `name` where only one organisation has
- * it. Writes a NUL-terminated path to path[capacity]. Opens no socket.
+/* Turns what a user calls a model into a path. A `.gguf` file or a folder is itself. Any other
+ * name is looked for in Bantam's own store (see below), as `smollm2:135m`, `org/repo` or
+ * `org/repo:QUANT`, and then in the Hugging Face hub cache (HF_HUB_CACHE, HF_HOME, or
+ * ~/.cache/huggingface), as `org/repo` or, where only one organization has it, as `repo`.
+ * Writes a NUL-terminated path to path[capacity]. Opens no socket.
  * BANTAM_ERR_IO when nothing is found, BANTAM_ERR_FULL when capacity is too small,
- * BANTAM_ERR_INVALID when the name is ambiguous. */
+ * BANTAM_ERR_INVALID when the name is ambiguous, or is one that no model has. */
 BANTAM_API bantam_status bantam_locate(const char *name, char *path, size_t capacity,
                                        bantam_error *err);
 
 /* A model on this machine, as bantam_list_models() finds it. */
 typedef struct bantam_listed_model {
-    bantam_text name; /* what bantam_locate() takes */
-    bantam_text path; /* where it lies */
-    uint64_t bytes;   /* of its weight files */
+    bantam_text name;   /* what bantam_locate() takes */
+    bantam_text path;   /* where it lies */
+    uint64_t bytes;     /* of its weight files */
+    bantam_text source; /* "store", "hub", "folder" or "built in" */
 } bantam_listed_model;
 
 /* Return false to stop. The model is borrowed until the function returns. */
 typedef bool (*bantam_list_fn)(void *user, const bantam_listed_model *model);
 
-/* Calls fn for every model in the Hugging Face hub cache, in order of name. */
+/* Calls fn for the built-in model, where there is one, every model in the store and every model
+ * in the Hugging Face hub cache, each in order of name. */
 BANTAM_API bantam_status bantam_list_models(bantam_list_fn fn, void *user, bantam_error *err);
+
+/* Calls fn for the models in a plain folder and in the folders right in it; their names are
+ * their paths. */
+BANTAM_API bantam_status bantam_list_folder(const char *folder, bantam_list_fn fn, void *user,
+                                            bantam_error *err);
+
+/* ---- models by name ----------------------------------------------------------------------
+ *
+ * Bantam knows the models it was made for by short names: FAMILY:SIZE[-VARIANT][-QUANT], such
+ * as `llama3.2:1b-instruct` or `smollm2:1.7b-instruct-q4`. -q4 and -q8 are forms that are made
+ * here, of types B4 and B8, from the weights as published. Any other model is ORG/REPO[:QUANT],
+ * of which :B4 and :B8 are made here, too, and other QUANTs are gguf files of the repository.
+ *
+ * The store is BANTAM_HOME/models, else XDG_DATA_HOME/bantam/models, else
+ * ~/.local/share/bantam/models, one folder a model. bantam_fetch() of bantam/fetch.h, a library
+ * of its own, puts models there; nothing here needs a network.
+ */
+
+typedef struct bantam_catalog_model {
+    bantam_text name;       /* "smollm2:135m-instruct" */
+    bantam_text repository; /* of the hub; empty where no weights have been published */
+    bantam_text license;
+    bantam_text files; /* what is fetched: patterns, separated by spaces */
+    bantam_text note;  /* empty where there is nothing to tell */
+    uint64_t n_params;
+    uint64_t bytes; /* of the weights as published */
+    bool gated;     /* given only to accounts of the hub that have accepted the license */
+} bantam_catalog_model;
+
+/* Return false to stop. What the model's texts point to lives as long as the program. */
+typedef bool (*bantam_catalog_fn)(void *user, const bantam_catalog_model *model);
+
+/* Calls fn for every model that has a short name. */
+BANTAM_API void bantam_list_catalog(bantam_catalog_fn fn, void *user);
+
+/* What a name says. */
+typedef struct bantam_name_info {
+    char name[320];       /* as it is written properly */
+    char repository[200]; /* "HuggingFaceTB/SmolLM2-135M" */
+    char form[100];       /* "b4", "Q4_K_M"; empty: as published, or the usual one */
+    bool made_here;       /* the form is made on this machine */
+    bool in_catalog;
+    bantam_catalog_model catalog; /* where it is there */
+} bantam_name_info;
+
+/* Takes a name apart; it need not be on this machine. BANTAM_ERR_INVALID for one that no model
+ * has, with the nearest ones in the message. */
+BANTAM_API bantam_status bantam_read_name(const char *name, bantam_name_info *out,
+                                          bantam_error *err);
 
 /* ---- archives: a model file looked at, not run ------------------------------------------- */
 
@@ -249,10 +301,11 @@ typedef struct bantam_model_info {
                                 not the head too, of which one row is */
 } bantam_model_info;
 
-/* Opens a model: a `.gguf` file or a Hugging Face folder. Weights are mapped, from the model's
- * files or from its cache file; where there is no place for a cache file, those that need it
- * are packed into memory. options may be NULL. The caller owns *out. BANTAM_ERR_CANCELLED where
- * progress said stop. */
+/* Opens a model: a `.gguf` file or a Hugging Face folder; NULL, or "bantam-mini" where no file
+ * is called so: the small model that is built into the library. Weights are mapped, from the
+ * model's files or from its cache file; where there is no place for a cache file, those that
+ * need it are packed into memory. options may be NULL. The caller owns *out.
+ * BANTAM_ERR_CANCELLED where progress said stop. */
 BANTAM_API bantam_status bantam_model_open(bantam_model **out, const char *path,
                                            const bantam_model_options *options,
                                            bantam_error *err);
@@ -295,12 +348,14 @@ BANTAM_API bantam_status bantam_cache_remove(const char *path, bantam_removed_fn
 /* ---- sessions ---------------------------------------------------------------------------- */
 
 typedef struct bantam_session bantam_session;
+typedef struct bantam_adapter bantam_adapter;
 
 typedef enum bantam_kv {
     BANTAM_KV_DEFAULT = 0, /* f16 */
     BANTAM_KV_F32 = 1,
     BANTAM_KV_F16 = 2,
-    BANTAM_KV_Q8 = 3 /* 8 bits with one scale per position, head and 32 values */
+    BANTAM_KV_Q8 = 3 /* 8 bits with one scale per position, head and 32 values; f16 where heads
+                        are so small (12 values) that it takes no less */
 } bantam_kv;
 
 typedef struct bantam_session_options {
@@ -312,12 +367,18 @@ typedef struct bantam_session_options {
     uint32_t n_threads; /* 0: one per available core, small ones left out. Changes no bit */
     bantam_kv kv;
     uint64_t memory_bytes; /* refuse to open beyond this much, weights included; 0: no limit */
+    /* In use from the start; as bantam_session_set_adapters() takes them. */
+    const bantam_adapter *const *adapters;
+    const float *adapter_scales;
+    uint32_t n_adapters;
 } bantam_session_options;
 
 /* What a session takes, known before anything is taken. */
 typedef struct bantam_plan_info {
     uint64_t weight_bytes;  /* mapped from files, shared, given back under pressure; or packed
-                               into memory, where there is no cache file */
+                               into memory, where there is no cache file. Of a mapped embedding
+                               that is not the head too: what the tokens of one context look up
+                             */
     uint64_t kv_bytes;      /* keys and values of the whole context */
     uint64_t scratch_bytes; /* activations, logits, sampling */
     uint64_t other_bytes;   /* tokenizer, tables, names: taken when the model was opened; and
@@ -386,10 +447,50 @@ BANTAM_API void bantam_session_cancel(bantam_session *session);
 BANTAM_API bantam_status bantam_session_save(const bantam_session *session, const char *path,
                                              bantam_error *err);
 
-/* Restores what bantam_session_save() wrote for the same model, KV type and rope form, and
- * checks it whole before anything is changed. */
+/* Restores what bantam_session_save() wrote for the same model, adapters in use, KV type and
+ * rope form, and checks it whole before anything is changed. */
 BANTAM_API bantam_status bantam_session_load(bantam_session *session, const char *path,
                                              bantam_error *err);
+
+/* ---- adapters ----------------------------------------------------------------------------
+ *
+ * An adapter (LoRA) is a small file of corrections to a model's matrices: y = W x + scale *
+ * alpha / rank * B (A x). The model stays as it is; each session says which adapters it wants,
+ * and how strongly, and may change that without anything being loaded anew.
+ */
+
+enum { BANTAM_MAX_ADAPTERS = 8 }; /* of one session at once */
+
+typedef struct bantam_adapter_info {
+    float alpha;         /* as the file has it */
+    uint32_t rank;       /* the largest */
+    uint32_t n_matrices; /* of the model that are corrected */
+    uint64_t n_params;
+    uint64_t bytes; /* memory held */
+} bantam_adapter_info;
+
+/* Opens an adapter of llama.cpp's form (a GGUF file) or of PEFT's (a folder with
+ * adapter_config.json and adapter_model.safetensors, or the latter file) for this model, which
+ * is borrowed until the adapter is closed. Everything in it is held against the model:
+ * BANTAM_ERR_FORMAT where it is one for another model, BANTAM_ERR_UNSUPPORTED for what is more
+ * than low-rank corrections of the layers' matrices (DoRA, biases, embeddings, norms). */
+BANTAM_API bantam_status bantam_adapter_open(bantam_adapter **out, const bantam_model *model,
+                                             const char *path, bantam_error *err);
+BANTAM_API void bantam_adapter_close(bantam_adapter *adapter);
+BANTAM_API void bantam_adapter_describe(const bantam_adapter *adapter,
+                                        bantam_adapter_info *out);
+
+/* Makes the session use these adapters of its model from now on, in place of those it used;
+ * n_adapters 0: none. scales may be NULL: all 1; an adapter with scale 0 is left out. They are
+ * borrowed until the session is closed or uses others.
+ *
+ * What the session holds was computed with other weights: it is emptied, as by a rewind to 0,
+ * unless the adapters and scales are those in use already. On failure, BANTAM_ERR_INVALID or
+ * BANTAM_ERR_NOMEM, nothing has changed. */
+BANTAM_API bantam_status bantam_session_set_adapters(bantam_session *session,
+                                                     const bantam_adapter *const *adapters,
+                                                     const float *scales, size_t n_adapters,
+                                                     bantam_error *err);
 
 /* ---- choosing tokens --------------------------------------------------------------------- */
 
@@ -516,55 +617,6 @@ BANTAM_API bantam_status bantam_session_generate(bantam_session *session,
                                                  bantam_step_fn fn, void *user,
                                                  bantam_answer *out, bantam_error *err);
 
-/* ---- conversion -------------------------------------------------------------------------- */
-
-typedef struct bantam_convert_options {
-    size_t struct_size;
-    const char *type; /* "F32", "F16", "BF16", "Q8_0", "Q4_0"; NULL: as the source has it */
-    bantam_progress_fn progress;
-    void *user;
-} bantam_convert_options;
-
-/* Writes a Hugging Face folder or a GGUF file as one GGUF file with the metadata, tensor names
- * and row order that other tools expect. The file appears whole or not at all. */
-BANTAM_API bantam_status bantam_convert(const char *in, const char *out,
-                                        const bantam_convert_options *options,
-                                        bantam_error *err);
-
-/* ---- quantization ------------------------------------------------------------------------ */
-
-/* What became of one tensor. */
-typedef struct bantam_quantized {
-    bantam_text name;
-    const char *from, *type; /* before and after, "F32", "B4" */
-    const char *wanted; /* the type it could not get: its rows are no whole number of blocks
-                           and became F16; NULL else */
-    uint64_t n_values, bytes;
-    double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
-} bantam_quantized;
-
-/* Borrowed until fn returns. */
-typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
-
-typedef struct bantam_quantize_options {
-    size_t struct_size;
-    const char *type; /* of the layers' matrices: "B4", "B8", "Q8_0", "Q4_0"; NULL: B4 */
-    /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves
-     * as its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
-    const char *embedding, *output;
-    uint32_t threads; /* 0: one per core; changes no bit of the result */
-    bantam_progress_fn progress;
-    bantam_quantized_fn report; /* after each tensor, in the order of the file */
-    void *user;
-} bantam_quantize_options;
-
-/* Writes a Hugging Face folder or a GGUF file as one GGUF file whose matrices have fewer bits.
- * Vectors are F32. B4 and B8 are this project's own types, laid out for its kernels: other
- * programs do not read them. The file appears whole or not at all. */
-BANTAM_API bantam_status bantam_quantize(const char *in, const char *out,
-                                         const bantam_quantize_options *options,
-                                         bantam_error *err);
-
 /* ---- the device -------------------------------------------------------------------------- */
 
 typedef struct bantam_device_info {
@@ -597,5 +649,7 @@ BANTAM_API bantam_status bantam_device_measure(const char *cpu, uint32_t n_threa
 #ifdef __cplusplus
 }
 #endif
+
+#include "bantam/make.h"
 
 #endif

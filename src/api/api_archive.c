@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "compress/convert.h"
 #include "compress/quantize.h"
-#include "format/locate.h"
+#include "format/builtin.h"
+#include "store/store.h"
 
 struct bantam_archive {
     bnt_archive *files; /* owns */
@@ -121,12 +122,20 @@ bantam_status bantam_locate(const char *name, char *path, size_t capacity, banta
 {
     if (capacity) path[0] = '\0';
     if (!name || !*name) return bnt_fail(err, BANTAM_ERR_INVALID, "no model named");
-    return bnt_locate(name, path, capacity, err);
+    return bnt_store_locate(name, path, capacity, err);
 }
 
 bantam_status bantam_list_models(bantam_list_fn fn, void *user, bantam_error *err)
 {
-    return bnt_list_models(fn, user, err);
+    if (bnt_builtin_is(BNT_BUILTIN_NAME)) {
+        static const bantam_text name = {BNT_BUILTIN_NAME, sizeof BNT_BUILTIN_NAME - 1};
+        const bantam_listed_model model = {.name = name,
+                                           .path = name,
+                                           .bytes = bnt_builtin_bytes().size,
+                                           .source = {"built in", 8}};
+        if (!fn(user, &model)) return BANTAM_OK;
+    }
+    return bnt_store_list(fn, user, err);
 }
 
 bantam_status bantam_convert(const char *in, const char *out,

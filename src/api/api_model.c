@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "format/builtin.h"
 #include "model/pack.h"
 
 #define STRING(x)        #x
@@ -100,7 +101,7 @@ static bantam_status prepare(bantam_model *model, const bantam_model_options *o,
     bnt_kernels_init(&w->kernels, flags);
     if (o->describe_only) {
         model->describe_only = true;
-        bnt_pack_pretend(w);
+        bnt_pack_pretend(w, o->no_cache);
         return BANTAM_OK;
     }
     const bnt_pack_options pack = {o->no_cache, o->progress, o->user};
@@ -113,7 +114,11 @@ bantam_status bantam_model_open(bantam_model **out, const char *path,
     bantam_model_options o = {0};
 
     *out = NULL;
-    if (!path) return bnt_fail(err, BANTAM_ERR_INVALID, "model: no path given");
+    if (!path && bnt_builtin_bytes().size) path = BNT_BUILTIN_NAME;
+    if (!path) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "model: no path given, and no model is built into this library");
+    }
     bantam_status status = bnt_options_copy(&o, sizeof o, options, "model options", err);
     if (status) return status;
     if (o.rope > BANTAM_ROPE_FLOAT) {

@@ -80,6 +80,14 @@ bantam_status bantam_session_rewind(bantam_session *session, uint32_t n_tokens,
     return bnt_session_rewind(session->session, n_tokens, err);
 }
 
+bantam_status bantam_session_set_adapters(bantam_session *session,
+                                          const bantam_adapter *const *adapters,
+                                          const float *scales, size_t n_adapters,
+                                          bantam_error *err)
+{
+    return bnt_session_set_adapters(session->session, adapters, scales, n_adapters, err);
+}
+
 void bantam_session_cancel(bantam_session *session)
 {
     bnt_session_cancel(session->session);

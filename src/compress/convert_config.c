@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compress/convert_parts.h"
+#include "model/arch.h"
 
 static uint32_t file_type_number(const bnt_type *type)
 {
@@ -89,22 +90,10 @@ static void put_rope(keys *k, const bnt_config *c)
     }
 }
 
-/* A gate or rotary table that a llama pass does not have. */
-static bool is_phonelm(const bnt_config *c)
-{
-    return c->act == BNT_ACT_RELU || c->int8_rope != BANTAM_ROPE_FLOAT;
-}
-
-static const char *architecture_of(const bnt_config *c)
-{
-    if (c->query_scale_beta > 0.0) return "mistral3";
-    return is_phonelm(c) ? "phonelm" : "llama";
-}
-
 void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type *type,
                         bantam_text name)
 {
-    keys k = {w, architecture_of(c), {0}};
+    keys k = {w, bnt_arch_name_for_gguf(c), {0}};
 
     bnt_gguf_put_text(w, "general.architecture",
                       (bantam_text){k.architecture, strlen(k.architecture)});
@@ -127,7 +116,7 @@ void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type 
         bnt_gguf_put_bools(w, key_of(&k, "attention.sliding_window_pattern"), c->windowed,
                            c->n_layers);
     }
-    if (is_phonelm(c)) {
+    if (strcmp(k.architecture, "phonelm") == 0) {
         const char *const act = c->act == BNT_ACT_RELU ? "relu" : "silu";
         bnt_gguf_put_text(w, key_of(&k, "activation"), (bantam_text){act, 4});
         bnt_gguf_put_bool(w, key_of(&k, "rope.int8"), c->int8_rope != BANTAM_ROPE_FLOAT);

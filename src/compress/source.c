@@ -235,3 +235,27 @@ void bnt_source_decode(const bnt_source_tensor *t, uint64_t r, float *out)
     bnt_type_decode_row(t->type, t->data, (size_t)t->dims[0], (size_t)bnt_source_row(t, r),
                         out);
 }
+
+/* Row r of B A, rank by rank, as the pass adds what it computes of them. */
+void bnt_source_correct(const bnt_source *s, const bnt_source_tensor *t, uint64_t r, float *row)
+{
+    enum { MOST = BNT_CHUNK_POSITIONS };
+    const size_t columns = (size_t)t->dims[0], own = (size_t)bnt_source_row(t, r);
+    float factors[MOST];
+
+    for (uint32_t u = 0; u < s->n_adapters; u++) {
+        const bnt_adapter *const adapter = s->adapters[u].adapter;
+        const bnt_lora *const lora = &adapter->layers[t->layer][t->place];
+        const bnt_kernels *const kernels = &adapter->model->kernels;
+        for (uint32_t first = 0; first < lora->rank; first += MOST) {
+            const uint32_t left = lora->rank - first, n = left < MOST ? left : MOST;
+            const float strength = bnt_adapter_strength(&s->adapters[u], lora->rank);
+            for (uint32_t k = 0; k < n; k++) {
+                factors[k] = strength * lora->b[own * lora->rank + first + k];
+            }
+            kernels->mix[BNT_KV_FORM_F32]((const uint8_t *)(lora->a + first * columns),
+                                          columns * sizeof(float), 0, n, factors, 1,
+                                          (uint32_t)columns, row, columns);
+        }
+    }
+}

@@ -8,7 +8,7 @@
 #ifndef BNT_COMPRESS_SOURCE_H
 #define BNT_COMPRESS_SOURCE_H
 #include "format/gguf_write.h"
-#include "model/model.h"
+#include "model/adapter.h"
 #include "token/spec.h"
 
 /* One tensor: where its rows come from and in which order. */
@@ -20,6 +20,10 @@ typedef struct bnt_source_tensor {
     uint64_t dims[BNT_MAX_DIMS]; /* dims[0] contiguous */
     /* The first rope_dims rows of each head go from halves to neighbors; head_dim 0: none. */
     uint32_t head_dim, rope_dims;
+    /* A matrix that adapters correct, and which one. */
+    bool corrected;
+    uint32_t layer;
+    bnt_place place;
 } bnt_source_tensor;
 
 typedef struct bnt_source {
@@ -29,6 +33,9 @@ typedef struct bnt_source {
     float *divisors; /* the one tensor that is computed */
     bnt_source_tensor *tensors;
     size_t n_tensors, capacity;
+    /* Worked into the rows of corrected tensors; borrowed. */
+    const bnt_adapter_use *adapters;
+    uint32_t n_adapters;
 } bnt_source;
 
 /* out is the file to be made: where it is the same as in, BANTAM_ERR_INVALID. On failure the
@@ -44,7 +51,10 @@ bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
 uint64_t bnt_source_rows(const bnt_source_tensor *t);
 /* The row of the source that becomes row r of the file. */
 uint64_t bnt_source_row(const bnt_source_tensor *t, uint64_t r);
-/* Row r of the file, dims[0] floats. */
+/* Row r of the file, dims[0] floats, without what adapters add. */
 void bnt_source_decode(const bnt_source_tensor *t, uint64_t r, float *out);
+/* Adds that to row r. */
+void bnt_source_correct(const bnt_source *s, const bnt_source_tensor *t, uint64_t r,
+                        float *row);
 
 #endif

@@ -80,6 +80,21 @@ const bnt_arch *bnt_arch_of_json(bantam_text class_name, bantam_text model_type)
     return NULL;
 }
 
+const char *bnt_arch_name_for_gguf(const bnt_config *c)
+{
+    if (c->query_scale_beta > 0.0) return "mistral3";
+    /* A gate or rotary table that a llama pass does not have. */
+    const bool phonelm = c->act == BNT_ACT_RELU || c->int8_rope != BANTAM_ROPE_FLOAT;
+    return phonelm ? "phonelm" : "llama";
+}
+
+const bnt_names *bnt_names_at(size_t index)
+{
+    const size_t n = sizeof hf_names / sizeof hf_names[0];
+    if (index == 0) return &gguf_names;
+    return index <= n ? &hf_names[index - 1] : NULL;
+}
+
 const bnt_names *bnt_names_of(const bnt_archive *archive)
 {
     if (bnt_archive_gguf(archive)) return &gguf_names;

@@ -23,6 +23,10 @@ const bnt_arch *bnt_arch_of_gguf(bantam_text architecture);
 /* By class name first, then by model type; either may be {NULL, 0}. */
 const bnt_arch *bnt_arch_of_json(bantam_text class_name, bantam_text model_type);
 
+/* The architecture that a GGUF of such a model states: what it does decides, not what its
+ * folder calls it. What a plain llama pass computes is "llama", which every runtime knows. */
+const char *bnt_arch_name_for_gguf(const bnt_config *config);
+
 /* How one layout of files names its tensors. A tensor of layer 7 is `layer` "7." suffix. */
 typedef struct bnt_names {
     bnt_pairing pairing; /* the order of q and k rows that goes with the names */
@@ -32,6 +36,9 @@ typedef struct bnt_names {
     const char *attn_norm, *q, *k, *v, *o;
     const char *ffn_norm, *gate, *up, *down;
 } bnt_names;
+
+/* Every layout: GGUF's, then those of Hugging Face files. NULL behind the last. */
+const bnt_names *bnt_names_at(size_t index);
 
 /* The layout whose embedding the archive has; where it has none, the usual layout of its
  * container. Never NULL. */

@@ -28,11 +28,6 @@
 
 enum { CHUNK = BNT_ATTENTION_CHUNK, SEGMENT = BNT_ATTENTION_SEGMENT };
 
-/* M and S of a result under way; W lies elsewhere. */
-typedef struct softmax {
-    float max, sum;
-} softmax;
-
 /* Query rows over one kv head, and their results. A row is one query head of one token. */
 typedef struct rows {
     uint32_t kv_head;
@@ -44,8 +39,10 @@ typedef struct rows {
     float *part;          /* (n, head_dim) of a chunk */
     float *segment;       /* (n, head_dim) of a segment */
     float *all;           /* (n, head_dim) */
-    softmax *of_chunk, *of_segment, *of_all; /* (n); empty where sum is 0 */
-    float *factors;                          /* (2 n) */
+    /* M and S of results under way; W lie above. (n); empty where the sum is 0. */
+    bnt_softmax *of_chunk, *of_segment, *of_all;
+    bnt_seen *seen; /* (n) of a chunk */
+    float *factors; /* (2 n) */
 } rows;
 
 typedef struct attending {
@@ -72,7 +69,7 @@ size_t bnt_attention_work(const bnt_config *c)
 {
     const size_t n = (size_t)tokens_of_task(c) * (c->n_heads / c->n_kv_heads);
     return bnt_kv_padded(c->head_dim) + 4 * n * c->head_dim + 2 * CHUNK * (size_t)c->head_dim +
-           n * CHUNK + 8 * n;
+           n * CHUNK + 10 * n;
 }
 
 size_t bnt_attention_parts(const bnt_config *c, uint32_t n_positions)
@@ -92,10 +89,11 @@ static rows rows_in(const attending *a, float *work, uint32_t n)
     r.part = r.scores + n * CHUNK;
     r.segment = r.part + n * dim;
     r.all = r.segment + n * dim;
-    r.of_chunk = (softmax *)(void *)(r.all + n * dim);
+    r.of_chunk = (bnt_softmax *)(void *)(r.all + n * dim);
     r.of_segment = r.of_chunk + n;
     r.of_all = r.of_segment + n;
-    r.factors = (float *)(r.of_all + n);
+    r.seen = (bnt_seen *)(void *)(r.of_all + n);
+    r.factors = (float *)(void *)(r.seen + n);
     return r;
 }
 
@@ -194,8 +192,9 @@ static uint32_t first_seen(const attending *a, uint32_t pos)
 
 /* n rows take on the next part of what they see: totals[i] and w (n, dim) go on by next[i] and
  * part (n, dim). factors is room for 2 n. Rows whose next part is empty stay as they are. */
-static void take_on(const bnt_kernels *kernels, softmax *totals, float *w, const softmax *next,
-                    const float *part, uint32_t n, size_t dim, float *factors)
+static void take_on(const bnt_kernels *kernels, bnt_softmax *totals, float *w,
+                    const bnt_softmax *next, const float *part, uint32_t n, size_t dim,
+                    float *factors)
 {
     for (uint32_t i = 0; i < n; i++) {
         const float both = next[i].max > totals[i].max ? next[i].max : totals[i].max;
@@ -212,11 +211,11 @@ static void take_on(const bnt_kernels *kernels, softmax *totals, float *w, const
     }
 }
 
-static void begin_rows(softmax *s, float *w, uint32_t n, size_t dim)
+static void begin_rows(bnt_softmax *s, float *w, uint32_t n, size_t dim)
 {
     memset(w, 0, n * dim * sizeof *w);
     for (uint32_t i = 0; i < n; i++) {
-        s[i] = (softmax){.max = -INFINITY, .sum = 0.0f};
+        s[i] = (bnt_softmax){.max = -INFINITY, .sum = 0.0f};
     }
 }
 
@@ -264,56 +263,53 @@ static chunk chunk_at(const attending *a, const rows *r, uint32_t position, uint
     return c;
 }
 
-/* What token t sees of a chunk: [begin, end), empty where begin >= end. */
-typedef struct seen {
-    uint32_t begin, end;
-} seen;
-
-static seen seen_of(const attending *a, const chunk *c, uint32_t t)
+/* What token t sees of a chunk. */
+static bnt_seen seen_of(const attending *a, const chunk *c, uint32_t t)
 {
     const uint32_t pos = a->pass->pos + t;
     const uint32_t first = first_seen(a, pos);
-    seen s = {first > c->position ? first - c->position : 0, 0};
+    bnt_seen s = {first > c->position ? first - c->position : 0, 0};
     if (pos >= c->position) s.end = pos + 1 - c->position < c->n ? pos + 1 - c->position : c->n;
     return s;
 }
 
-/* part (n, dim) += the values of the chunk that each row sees, in order of position. What all
+/* w (n, dim) += the values of the chunk that each row sees, in order of position. What all
  * rows see is done together. */
-static void mix(const attending *a, const rows *r, const chunk *c)
+static void mix(const attending *a, const rows *r, const chunk *c, float *w)
 {
     const uint32_t dim = a->pass->model->config.head_dim;
     const bnt_mix_fn fn = a->pass->model->kernels.mix[c->form];
     uint32_t begin = 0, end = c->n;
     for (uint32_t t = r->t_begin; t < r->t_end; t++) {
-        const seen s = seen_of(a, c, t);
+        const bnt_seen s = seen_of(a, c, t);
         if (s.begin > begin) begin = s.begin;
         if (s.end < end) end = s.end;
     }
     for (uint32_t t = r->t_begin; begin > 0 && t < r->t_end; t++) {
-        const seen s = seen_of(a, c, t);
+        const bnt_seen s = seen_of(a, c, t);
         const size_t row = (size_t)(t - r->t_begin) * a->group;
         const uint32_t stop = s.end < begin ? s.end : begin;
         if (s.begin >= stop) continue;
         fn(c->values, c->row_bytes, s.begin, stop, r->scores + row * CHUNK, a->group, dim,
-           r->part + row * dim, dim);
+           w + row * dim, dim);
     }
     if (begin < end) {
-        fn(c->values, c->row_bytes, begin, end, r->scores, r->n, dim, r->part, dim);
+        fn(c->values, c->row_bytes, begin, end, r->scores, r->n, dim, w, dim);
     }
     for (uint32_t t = r->t_begin; t < r->t_end; t++) {
-        const seen s = seen_of(a, c, t);
+        const bnt_seen s = seen_of(a, c, t);
         const size_t row = (size_t)(t - r->t_begin) * a->group;
         const uint32_t from = end > begin ? end : begin;
         const uint32_t start = s.begin > from ? s.begin : from;
         if (start >= s.end) continue;
         fn(c->values, c->row_bytes, start, s.end, r->scores + row * CHUNK, a->group, dim,
-           r->part + row * dim, dim);
+           w + row * dim, dim);
     }
 }
 
-/* All rows over one chunk, taken on by their segment. */
-static void attend_chunk(const attending *a, const rows *r, const chunk *c)
+/* All rows over one chunk: M and S to `of`, W to w. */
+static void attend_chunk(const attending *a, const rows *r, const chunk *c, bnt_softmax *of,
+                         float *w)
 {
     const bnt_kernels *const kernels = &a->pass->model->kernels;
     const uint32_t dim = a->pass->model->config.head_dim;
@@ -322,24 +318,28 @@ static void attend_chunk(const attending *a, const rows *r, const chunk *c)
     kernels->scores[c->form](c->keys, c->block_bytes, n_blocks, r->q, dim, r->n, dim, a->scale,
                              r->scores);
     for (uint32_t i = 0; i < r->n; i++) {
-        const seen s = seen_of(a, c, r->t_begin + i / a->group);
-        r->of_chunk[i] = (softmax){-INFINITY, 0.0f};
-        if (s.begin >= s.end) continue;
-        kernels->softmax64(r->scores + (size_t)i * CHUNK, s.begin, s.end, &r->of_chunk[i].max,
-                           &r->of_chunk[i].sum);
+        r->seen[i] = seen_of(a, c, r->t_begin + i / a->group);
     }
-    memset(r->part, 0, (size_t)r->n * dim * sizeof *r->part);
-    mix(a, r, c);
-    take_on(kernels, r->of_segment, r->segment, r->of_chunk, r->part, r->n, dim, r->factors);
+    kernels->softmax64(r->scores, r->seen, r->n, of);
+    memset(w, 0, (size_t)r->n * dim * sizeof *w);
+    mix(a, r, c, w);
 }
 
-/* The chunks of [begin, end), which lie in one segment. */
-static void attend_segment(const attending *a, const rows *r, uint32_t begin, uint32_t end)
+/* The chunks of [begin, end), which lie in one segment: M and S to `of`, W to w. */
+static void attend_segment(const attending *a, const rows *r, uint32_t begin, uint32_t end,
+                           bnt_softmax *of, float *w)
 {
-    begin_rows(r->of_segment, r->segment, r->n, a->pass->model->config.head_dim);
-    for (uint32_t at = begin - begin % CHUNK; at < end; at += CHUNK) {
+    const bnt_kernels *const kernels = &a->pass->model->kernels;
+    const uint32_t dim = a->pass->model->config.head_dim, first = begin - begin % CHUNK;
+
+    for (uint32_t at = first; at < end; at += CHUNK) {
         const chunk c = chunk_at(a, r, at, end);
-        attend_chunk(a, r, &c);
+        if (at == first) {
+            attend_chunk(a, r, &c, of, w);
+            continue;
+        }
+        attend_chunk(a, r, &c, r->of_chunk, r->part);
+        take_on(kernels, of, w, r->of_chunk, r->part, r->n, dim, r->factors);
     }
 }
 
@@ -382,13 +382,16 @@ static void attend_tokens(void *context, size_t task, uint32_t thread)
         turn_queries(p, t, r.kv_head * a->group, a->group,
                      r.q + (size_t)(t - t_begin) * a->group * dim);
     }
-    begin_rows(r.of_all, r.all, r.n, dim);
-    const uint32_t past = p->pos + t_end;
-    for (uint32_t begin = first_seen(a, p->pos + t_begin); begin < past;) {
+    const uint32_t past = p->pos + t_end, first = first_seen(a, p->pos + t_begin);
+    for (uint32_t begin = first; begin < past;) {
         const uint32_t left = SEGMENT - begin % SEGMENT;
         const uint32_t end = past - begin > left ? begin + left : past;
-        attend_segment(a, &r, begin, end);
-        take_on(kernels, r.of_all, r.all, r.of_segment, r.segment, r.n, dim, r.factors);
+        if (begin == first) {
+            attend_segment(a, &r, begin, end, r.of_all, r.all);
+        } else {
+            attend_segment(a, &r, begin, end, r.of_segment, r.segment);
+            take_on(kernels, r.of_all, r.all, r.of_segment, r.segment, r.n, dim, r.factors);
+        }
         begin = end;
     }
     for (uint32_t i = 0; i < r.n; i++) {
@@ -427,7 +430,7 @@ static void attend_part(void *context, size_t task, uint32_t thread)
 
     turn_queries(p, 0, r.kv_head * a->group, a->group, r.q);
     if (end == p->pos + 1) store(p, a->cache, r.kv_head, 0, r.keys);
-    attend_segment(a, &r, begin, end);
+    attend_segment(a, &r, begin, end, r.of_segment, r.segment);
     for (uint32_t i = 0; i < a->group; i++) {
         float *const part = part_of(p, segment - a->first, r.kv_head * a->group + i);
         memcpy(part, r.segment + i * dim, dim * sizeof *part);
@@ -463,11 +466,11 @@ void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out)
 
     for (uint32_t head = 0; head < c->n_heads; head++) {
         float *const w = out + head * dim;
-        softmax total;
+        bnt_softmax total;
         begin_rows(&total, w, 1, dim);
         for (uint32_t s = 0; s < n_segments; s++) {
             const float *const part = part_of(p, s, head);
-            const softmax next = {part[dim], part[dim + 1]};
+            const bnt_softmax next = {part[dim], part[dim + 1]};
             float factors[2];
             take_on(kernels, &total, w, &next, part, 1, dim, factors);
         }

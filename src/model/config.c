@@ -139,6 +139,15 @@ static void settle_window(bnt_config *c)
     if (!any) c->window_tokens = 0;
 }
 
+bantam_status bnt_config_settle(bnt_config *c, bantam_error *err)
+{
+    bantam_status status = check_shape(c, err);
+    if (!status) status = check_rope(c, err);
+    if (!status) status = check_query_scale(c, err);
+    if (!status) settle_window(c);
+    return status;
+}
+
 static bantam_rope int8_form(const bnt_arch *arch, bantam_rope wish)
 {
     if (!arch->int8_rope) return BANTAM_ROPE_FLOAT;
@@ -169,12 +178,9 @@ bantam_status bnt_config_read(bnt_config *out, const bnt_archive *archive, banta
         return bnt_fail(err, BANTAM_ERR_FORMAT,
                         "nothing says what model this is: open the folder with config.json");
     }
-    if (!status) status = check_shape(&c, err);
-    if (!status) status = check_rope(&c, err);
-    if (!status) status = check_query_scale(&c, err);
+    if (!status) status = bnt_config_settle(&c, err);
     if (status) return status;
 
-    settle_window(&c);
     if (c.int8_rope == BANTAM_ROPE_DEFAULT) c.int8_rope = int8_form(c.arch, rope);
     *out = c;
     return BANTAM_OK;

@@ -52,6 +52,10 @@ typedef struct bnt_config {
 bantam_status bnt_config_read(bnt_config *out, const bnt_archive *archive, bantam_rope rope,
                               bantam_error *err);
 
+/* What every config must satisfy, held against it; a window that reaches no layer is removed.
+ * For configs that come from elsewhere than bnt_config_read(), which ends with this. */
+bantam_status bnt_config_settle(bnt_config *config, bantam_error *err);
+
 /* YaRN's magnitude: 0.1 m ln(factor) + 1, and 1 where nothing is stretched. */
 double bnt_yarn_mscale(double factor, double m);
 

@@ -11,12 +11,15 @@ static bnt_input normed(const bnt_pass *p, const float *norm)
 }
 
 /* Keys and values of every token into the cache, queries of those that go on: the last ones. */
-static void project(const bnt_pass *p, const bnt_pass *on, const bnt_layer *layer)
+static void project(const bnt_pass *p, const bnt_pass *on, uint32_t index)
 {
+    const bnt_layer *const layer = &p->model->layers[index];
     const bnt_product all[] = {
-        {.w = &layer->q, .y = p->q}, {.w = &layer->k, .y = p->k}, {.w = &layer->v, .y = p->v}};
+        {.w = &layer->q, .y = p->q, .layer = index, .place = BNT_PLACE_Q},
+        {.w = &layer->k, .y = p->k, .layer = index, .place = BNT_PLACE_K},
+        {.w = &layer->v, .y = p->v, .layer = index, .place = BNT_PLACE_V}};
     const bnt_input in = normed(p, layer->attn_norm);
-    const bnt_product q = {.w = &layer->q, .y = on->q};
+    const bnt_product q = {.w = &layer->q, .y = on->q, .layer = index, .place = BNT_PLACE_Q};
     const bnt_input in_on = normed(on, layer->attn_norm);
 
     if (on->n == p->n) {
@@ -36,14 +39,23 @@ static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
                                 .n_parts = on->decode ? bnt_attention_segments(on, index) : 0,
                                 .n = on->n,
                                 .columns = c->n_heads * c->head_dim};
-    const bnt_product o = {.w = &layer->o, .y = on->x, .end = BNT_END_ADD};
+    const bnt_product o = {
+        .w = &layer->o, .y = on->x, .end = BNT_END_ADD, .layer = index, .place = BNT_PLACE_O};
     const bnt_input x = normed(on, layer->ffn_norm);
-    const bnt_product gated = {
-        .w = &layer->gate, .up = &layer->up, .y = on->h, .end = BNT_END_GATE};
+    const bnt_product gated = {.w = &layer->gate,
+                               .up = &layer->up,
+                               .y = on->h,
+                               .end = BNT_END_GATE,
+                               .layer = index,
+                               .place = BNT_PLACE_GATE};
     const bnt_input h = {.x = on->h, .n = on->n, .columns = c->n_ffn};
-    const bnt_product down = {.w = &layer->down, .y = on->x, .end = BNT_END_ADD};
+    const bnt_product down = {.w = &layer->down,
+                              .y = on->x,
+                              .end = BNT_END_ADD,
+                              .layer = index,
+                              .place = BNT_PLACE_DOWN};
 
-    project(p, on, layer);
+    project(p, on, index);
     if (!on->decode) bnt_store_kv(p, index);
     if (!on->n) return;
     bnt_attend(on, index);
@@ -56,7 +68,7 @@ static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
  * taken. False where the taker has had enough. */
 static bool run_head(const bnt_forward *f, const bnt_pass *p, uint32_t first, float *logits)
 {
-    const bnt_product head = {.w = &p->model->head, .y = logits};
+    const bnt_product head = {.w = &p->model->head, .y = logits, .place = BNT_PLACES};
     const uint32_t room = f->take ? f->room : p->n;
 
     for (uint32_t at = 0; at < p->n; at += room) {
@@ -95,7 +107,13 @@ bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint
 {
     if (n_tokens == 0) return BANTAM_OK;
 
-    bnt_pass p = {.model = f->model, .kv = f->kv, .pool = f->pool, .n = n_tokens, .pos = pos};
+    bnt_pass p = {.model = f->model,
+                  .kv = f->kv,
+                  .pool = f->pool,
+                  .adapters = f->adapters,
+                  .n_adapters = f->n_adapters,
+                  .n = n_tokens,
+                  .pos = pos};
     const size_t mark = bnt_arena_mark(f->scratch);
     if (!bnt_pass_take(&p, bnt_pool_threads(f->pool), f->scratch)) {
         bnt_arena_reset(f->scratch, mark);

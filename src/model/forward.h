@@ -2,13 +2,13 @@
  *
  * A C function per stage and one loop over layers. The pass owns no memory: the caller gives it
  * scratch, a cache and a pool. The bits of every result depend only on the tokens, their
- * positions and the model: not on n_tokens, not on the number of threads.
+ * positions, the model and its adapters: not on n_tokens, not on the number of threads.
  */
 #ifndef BNT_MODEL_FORWARD_H
 #define BNT_MODEL_FORWARD_H
 #include "base/arena.h"
 #include "base/pool.h"
-#include "model/model.h"
+#include "model/adapter.h"
 
 #include <stdatomic.h>
 
@@ -37,9 +37,13 @@ typedef bool (*bnt_take_logits_fn)(void *user, uint32_t first, uint32_t n, const
 
 typedef struct bnt_forward {
     const bnt_model *model;
+    /* What corrects the model's matrices, at most BNT_MAX_ADAPTERS; each was opened for this
+     * model. */
+    const bnt_adapter_use *adapters; /* (n_adapters) */
+    uint32_t n_adapters;
     bnt_kv *kv;
     bnt_pool *pool;
-    bnt_arena *scratch; /* at least bnt_forward_cost() bytes free */
+    bnt_arena *scratch; /* at least bnt_forward_cost() bytes free; with adapters more */
     /* Not 0: stop between layers with BANTAM_ERR_CANCELLED. Or NULL. Atomic, because any thread
      * and any signal handler may set it; it orders nothing else. */
     const atomic_int *cancel;
@@ -53,6 +57,10 @@ typedef struct bnt_forward {
 /* Scratch bytes for passes of at most batch tokens over a cache of context positions. */
 size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t context,
                         uint32_t n_threads);
+/* The same where adapters are in use. */
+size_t bnt_forward_cost_with(const bnt_model *model, const bnt_adapter_use *adapters,
+                             uint32_t n_adapters, uint32_t batch, uint32_t context,
+                             uint32_t n_threads);
 
 /* Which positions form one call, to PhoneLM's `call` rope: the batch may be a part of it. */
 typedef struct bnt_span {

@@ -3,9 +3,10 @@
  * What enters: every number and switch of the config, and of every matrix its shape, type and
  * 256 of its bytes spread over it; the norms whole. So another model, another quantization of
  * the same one, another rope form give another identity, and so does any training step that
- * reached a sampled byte. It is no signature: who wants two files with one identity can make
- * them.
+ * reached a sampled byte. With adapters in use, their strengths and as much of every factor
+ * enter too. It is no signature: who wants two files with one identity can make them.
  */
+#include "model/adapter.h"
 #include "model/pack.h"
 #include "model/weights.h"
 
@@ -81,20 +82,24 @@ static void mix_config(mixer *m, const bnt_config *c)
     }
 }
 
-static void mix_matrix(void *user, const bnt_matrix *w)
+static void mix_sample(mixer *m, const uint8_t *data, size_t size)
 {
-    mixer *const m = user;
-    const size_t size = w->row_bytes * bnt_matrix_strips(w->type, w->rows);
-    mix(m, (uint64_t)w->type->id);
-    mix(m, (uint64_t)w->rows << 32 | w->columns);
     if (size <= (size_t)PIECES * PIECE_BYTES) {
-        mix_bytes(m, w->data, size);
+        mix_bytes(m, data, size);
         return;
     }
     const size_t step = (size - PIECE_BYTES) / (PIECES - 1);
     for (size_t i = 0; i < PIECES; i++) {
-        mix_bytes(m, w->data + i * step, PIECE_BYTES);
+        mix_bytes(m, data + i * step, PIECE_BYTES);
     }
+}
+
+static void mix_matrix(void *user, const bnt_matrix *w)
+{
+    mixer *const m = user;
+    mix(m, (uint64_t)w->type->id);
+    mix(m, (uint64_t)w->rows << 32 | w->columns);
+    mix_sample(m, w->data, w->row_bytes * bnt_matrix_strips(w->type, w->rows));
 }
 
 /* The last words must reach every bit too. */
@@ -133,6 +138,36 @@ void bnt_model_identity(const bnt_model *model, uint8_t out[32])
     mix_bytes(&m, (const uint8_t *)model->floats, n_norms * sizeof *model->floats);
     for (uint32_t i = 0; i < c->rope_dims / 2; i++) {
         mix_double(&m, model->inv_freq[i]);
+    }
+    end(&m, out);
+}
+
+/* Factors lie in memory as floats do on this machine, and so does what a saved state holds. */
+static void mix_lora(mixer *m, const bnt_matrix *w, const bnt_lora *lora)
+{
+    mix(m, lora->rank);
+    if (!lora->rank) return;
+    mix_sample(m, (const uint8_t *)lora->a, (size_t)lora->rank * w->columns * sizeof(float));
+    mix_sample(m, (const uint8_t *)lora->b, (size_t)lora->rank * w->rows * sizeof(float));
+}
+
+void bnt_adapter_identity(const bnt_model *model, const bnt_adapter_use *uses, size_t n,
+                          uint8_t out[32])
+{
+    mixer m = {{1, 2, 3, 4}};
+
+    bnt_model_identity(model, out);
+    if (n == 0) return;
+    mix_bytes(&m, out, 32);
+    for (size_t u = 0; u < n; u++) {
+        const bnt_adapter *const adapter = uses[u].adapter;
+        mix_double(&m, (double)uses[u].scale * (double)adapter->alpha);
+        for (uint32_t l = 0; l < adapter->n_layers; l++) {
+            for (int place = 0; place < BNT_PLACES; place++) {
+                mix_lora(&m, bnt_layer_matrix(&model->layers[l], (bnt_place)place),
+                         &adapter->layers[l][place]);
+            }
+        }
     }
     end(&m, out);
 }

@@ -2,9 +2,10 @@
  *
  * A task is some groups of 16 rows of W for all tokens. Interleaved matrices meet the input as
  * whole numbers, others as floats; rows of a type without kernels are decoded first. kernel.h
- * states the order of every sum.
+ * states the order of every sum. Where adapters are in use, a stage before makes what they need
+ * of the input, and each task adds their share (lowrank.h) to what it has just computed.
  */
-#include "model/pass.h"
+#include "model/lowrank.h"
 
 #include <string.h>
 
@@ -17,6 +18,8 @@ typedef struct job {
     size_t n_products;
     uint32_t groups;      /* of one task */
     bool numbers, floats; /* the forms of the input that the products need */
+    uint32_t n_slices;    /* what adapters add, in pass->slices */
+    uint32_t n_parts;     /* tasks that t of one slice makes */
 } job;
 
 static uint32_t count_groups(const bnt_matrix *w)
@@ -114,12 +117,18 @@ static bnt_rows_fn rows_kernel(const bnt_kernels *kernels, const bnt_type *type)
     }
 }
 
+/* The input as floats. */
+static const float *floats_of(const job *j, const bnt_work *work)
+{
+    if (j->in->n <= BNT_FEW_TOKENS) return work->rows;
+    return j->in->norm ? j->pass->shared : j->in->x;
+}
+
 static void multiply_rows(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
 {
     const bnt_kernels *const kernels = &j->pass->model->kernels;
     const bnt_rows_fn fn = rows_kernel(kernels, w->type);
-    const bool few = j->in->n <= BNT_FEW_TOKENS;
-    const float *const x = few ? work->rows : j->in->norm ? j->pass->shared : j->in->x;
+    const float *const x = floats_of(j, work);
     const uint32_t begin = r.group * ROWS;
     const uint32_t most = w->rows - begin;
     const uint32_t n_rows = most < r.n_groups * ROWS ? most : r.n_groups * ROWS;
@@ -161,6 +170,20 @@ static void multiply_groups(const job *j, const bnt_work *work, const bnt_matrix
     }
 }
 
+/* What adapters add to the product with w, whose rows are at hand. */
+static void correct(const job *j, const bnt_matrix *w, range r)
+{
+    const uint32_t begin = r.group * ROWS;
+    const uint32_t left = w->rows - begin;
+    const uint32_t n = left < r.n_groups * ROWS ? left : r.n_groups * ROWS;
+
+    for (uint32_t i = 0; i < j->n_slices; i++) {
+        const bnt_slice *const slice = &j->pass->slices[i];
+        if (slice->w != w) continue;
+        bnt_lowrank_add(j->pass, slice, begin, n, j->in->n, r.y, r.stride);
+    }
+}
+
 static void multiply(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
 {
     if (w->type->tile) {
@@ -168,6 +191,7 @@ static void multiply(const job *j, const bnt_work *work, const bnt_matrix *w, ra
     } else {
         multiply_rows(j, work, w, r);
     }
+    correct(j, w, r);
 }
 
 /* ---- where it belongs ----------------------------------------------------------------------
@@ -242,6 +266,53 @@ static void multiply_task(void *context, size_t task, uint32_t thread)
     put_away(j, work, product, r);
 }
 
+/* ---- what adapters need of the input --------------------------------------------------------
+ */
+
+enum {
+    PART_RANKS = 4,  /* of few tokens: as many streams of memory as are read side by side */
+    PART_TOKENS = 32 /* of many */
+};
+
+static void project_task(void *context, size_t task, uint32_t thread)
+{
+    const job *const j = context;
+    const bnt_slice *const slice = &j->pass->slices[task / j->n_parts];
+    const uint32_t i = (uint32_t)(task % j->n_parts);
+    const float *const x = floats_of(j, &j->pass->work[thread]);
+    bnt_lowrank_part part = {.n = slice->n, .n_tokens = j->in->n};
+
+    if (j->in->n <= BNT_FEW_TOKENS) {
+        part.from = i * PART_RANKS;
+        if (part.from >= slice->n) return;
+        part.n = slice->n - part.from < PART_RANKS ? slice->n - part.from : PART_RANKS;
+    } else {
+        part.first = i * PART_TOKENS;
+        const uint32_t left = j->in->n - part.first;
+        part.n_tokens = left < PART_TOKENS ? left : PART_TOKENS;
+    }
+    bnt_lowrank_project(j->pass, slice, part, x + (size_t)part.first * j->in->columns);
+}
+
+/* The input of few tokens is made here too, by each thread that takes a task. */
+static void project(const job *products)
+{
+    job j = *products;
+    const bool few = j.in->n <= BNT_FEW_TOKENS;
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < j.n_slices; i++) {
+        const uint32_t n = j.pass->slices[i].n;
+        if (n > most) most = n;
+    }
+    j.n_parts =
+        few ? (most + PART_RANKS - 1) / PART_RANKS : (j.in->n + PART_TOKENS - 1) / PART_TOKENS;
+    j.numbers = false;
+    j.floats = true;
+    bnt_pool_run_with(j.pass->pool, few ? make_own : NULL, project_task, &j,
+                      (size_t)j.n_slices * j.n_parts);
+}
+
 /* ---- the job -------------------------------------------------------------------------------
  */
 
@@ -278,13 +349,17 @@ void bnt_linear(const bnt_pass *p, const bnt_input *in, const bnt_product *produ
     for (size_t i = 0; i < n_products; i++) {
         n_tasks += (count_groups(products[i].w) + j.groups - 1) / j.groups;
     }
+    if (p->n_adapters) j.n_slices = bnt_lowrank_find(p, products, n_products, in->n);
     if (in->n <= BNT_FEW_TOKENS) {
+        if (j.n_slices) project(&j);
         bnt_pool_run_with(p->pool, make_own, multiply_task, &j, n_tasks);
         return;
     }
+    j.floats = j.floats || j.n_slices;
     if (j.numbers || in->norm) {
         const uint32_t tokens = p->model->kernels.pack_tokens;
         bnt_pass_run(p, make_block, &j, ((size_t)in->n + tokens - 1) / tokens);
     }
+    if (j.n_slices) project(&j);
     bnt_pass_run(p, multiply_task, &j, n_tasks);
 }

@@ -93,8 +93,24 @@ size_t bnt_model_bytes(const bnt_model *m)
            c->rope_dims / 2 * sizeof *m->inv_freq;
 }
 
+/* With a page that is touched for the first time Linux maps those of the file's cache in the
+ * 64 KiB around it; a row, or the group of 16 it is interleaved with, begins and ends anywhere
+ * in two such stretches. */
+uint64_t bnt_model_used_bytes(const bnt_model *m, uint32_t n_tokens)
+{
+    enum { MAPPED_AROUND = 64 << 10 };
+    const bnt_matrix *const w = &m->embed;
+    const uint64_t whole = (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+    const uint64_t of_token = (uint64_t)w->row_bytes + MAPPED_AROUND;
+
+    if (m->config.tied || m->embed_copied || whole / of_token <= n_tokens) {
+        return m->weight_bytes;
+    }
+    return m->weight_bytes - whole + n_tokens * of_token;
+}
+
 bantam_status bnt_model_check(const bnt_model *m, bantam_error *err)
 {
-    const bantam_status status = bnt_archive_check(m->archive, err);
+    const bantam_status status = m->archive ? bnt_archive_check(m->archive, err) : BANTAM_OK;
     return status || !m->pack ? status : bnt_pack_check(m->pack, err);
 }

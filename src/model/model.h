@@ -33,7 +33,7 @@ enum {
 };
 
 typedef struct bnt_model {
-    const bnt_archive *archive; /* borrows until the model is closed */
+    const bnt_archive *archive; /* borrows until it is closed; NULL: made in memory */
     bnt_config config;
     bnt_kernels kernels;
     bnt_matrix embed;         /* (vocab, embd) */
@@ -43,6 +43,7 @@ typedef struct bnt_model {
     float *floats;            /* owns: the norms, as floats whatever the file has */
     double *inv_freq;         /* (rope_dims / 2) owns: angle per position of each pair */
     unsigned forms;           /* BNT_FORM_ bits */
+    bool embed_copied;        /* the embedding is not mapped but a copy in memory */
     uint64_t n_params, weight_bytes;
     struct bnt_pack *pack; /* owns: matrices in place of the file's (pack.h); NULL: none */
 } bnt_model;
@@ -55,6 +56,11 @@ void bnt_model_close(bnt_model *model); /* accepts NULL */
 /* Type of most weight bytes, as the file has it. */
 const bnt_type *bnt_model_type(const bnt_model *model);
 size_t bnt_model_bytes(const bnt_model *model); /* memory held besides weight_bytes */
+
+/* Of weight_bytes, what passes over n_tokens tokens bring into memory. That is all of them but
+ * for a mapped embedding that is not the head too: of it the rows that are looked up, and what
+ * the system maps around each. */
+uint64_t bnt_model_used_bytes(const bnt_model *model, uint32_t n_tokens);
 
 /* BANTAM_ERR_IO once any mapped file was cut under us: a file of the archive, or the cache. */
 bantam_status bnt_model_check(const bnt_model *model, bantam_error *err);

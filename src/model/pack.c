@@ -316,19 +316,21 @@ static void install(const bnt_packing *p, bnt_pack *pack)
         bnt_matrix *const w = item->matrix;
         bnt_pages_release(w->data, w->row_bytes * w->rows);
         put_in_place(m, w, item->type, data + item->offset, item->group_bytes);
+        if (w == &m->embed) m->embed_copied = pack->pages;
     }
     if (m->config.tied) m->head = m->embed;
     m->pack = pack;
     bnt_weights_survey(m);
 }
 
-void bnt_pack_pretend(bnt_model *m)
+void bnt_pack_pretend(bnt_model *m, bool no_cache)
 {
     bnt_matrix *w;
     for (size_t i = 0; (w = bnt_weights_at(m, i)) != NULL; i++) {
         const bnt_type *const type = form_of(w);
         if (!type) continue;
         put_in_place(m, w, type, NULL, bnt_tile_group_bytes(type->tile, w->columns));
+        if (w == &m->embed) m->embed_copied = no_cache;
     }
     if (m->config.tied) m->head = m->embed;
     bnt_weights_survey(m);

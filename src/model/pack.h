@@ -39,8 +39,8 @@ bantam_status bnt_model_pack(bnt_model *model, const bnt_pack_options *options,
 void bnt_pack_close(bnt_pack *pack); /* accepts NULL */
 
 /* For a model that is only described and planned with: every matrix that would be packed gets
- * the type and size that packing would give it, and no data. */
-void bnt_pack_pretend(bnt_model *model);
+ * the type and size that packing would give it, and no data. no_cache as above. */
+void bnt_pack_pretend(bnt_model *model, bool no_cache);
 
 /* Borrowed until the pack is closed. */
 const uint8_t *bnt_pack_source(const bnt_pack *pack); /* bnt_model_digest() before packing */

@@ -2,6 +2,7 @@
 #include "model/pass.h"
 
 #include "base/checked.h"
+#include "model/lowrank.h"
 
 /* Takes from an arena, or, where there is none, adds up what taking would cost. Sticky. */
 typedef struct taker {
@@ -43,9 +44,17 @@ static uint32_t widest(const bnt_config *c)
     return (most + 15) & ~15u;
 }
 
-/* Everything grows with n, so that the scratch of a batch serves every smaller one. */
-static void take_work(taker *t, const bnt_model *m, bnt_work *w, uint32_t n)
+/* Whether any rows meet the input as floats: the model's, or those of an adapter. */
+static bool reads_floats(const bnt_pass *p)
 {
+    return (p->model->forms & BNT_FORM_FLOATS) || p->n_adapters;
+}
+
+/* Everything grows with n, so that the scratch of a batch serves every smaller one. */
+static void take_work(taker *t, const bnt_pass *p, bnt_work *w)
+{
+    const bnt_model *const m = p->model;
+    const uint32_t n = p->n;
     const bnt_kernels *const k = &m->kernels;
     const uint32_t wide = widest(&m->config);
     const uint32_t few = n < BNT_FEW_TOKENS ? n : BNT_FEW_TOKENS;
@@ -57,7 +66,7 @@ static void take_work(taker *t, const bnt_model *m, bnt_work *w, uint32_t n)
     bnt_work own = {0};
 
     own.row = take_floats(t, 1, wide);
-    if (m->forms & BNT_FORM_FLOATS) own.rows = take_floats(t, few, wide);
+    if (reads_floats(p)) own.rows = take_floats(t, few, wide);
     if (m->forms & BNT_FORM_DECODED) own.decoded = take_floats(t, BNT_TILE_ROWS, wide);
     own.y = take_floats(t, 1, y);
     own.y_up = take_floats(t, 1, y);
@@ -91,15 +100,20 @@ static void take_all(taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_posit
     p->cosines = take_floats(t, n, c->rope_dims / 2);
     p->sines = take_floats(t, n, c->rope_dims / 2);
     p->parts = take_floats(t, 1, bnt_attention_parts(c, n_positions));
+    if (p->n_adapters) {
+        const size_t n_slices = bnt_lowrank_most(p->adapters, p->n_adapters);
+        p->slices = take(t, n_slices, sizeof *p->slices);
+        p->t = take_floats(t, n * BNT_SLICE_RANKS, n_slices);
+    }
     if (n > BNT_FEW_TOKENS) {
-        if (m->forms & BNT_FORM_FLOATS) p->shared = take_floats(t, n, c->n_embd);
+        if (reads_floats(p)) p->shared = take_floats(t, n, c->n_embd);
         if (m->forms & BNT_FORM_TILES) {
             p->packed = take(t, (n + tokens - 1) / tokens, m->kernels.packed_bytes(widest(c)));
         }
     }
     p->work = take(t, n_threads, sizeof *p->work);
     for (uint32_t i = 0; i < n_threads && !t->failed; i++) {
-        take_work(t, m, p->work ? &p->work[i] : NULL, p->n);
+        take_work(t, p, p->work ? &p->work[i] : NULL);
     }
 }
 
@@ -114,7 +128,14 @@ bool bnt_pass_take(bnt_pass *p, uint32_t n_threads, bnt_arena *arena)
 size_t bnt_forward_cost(const bnt_model *model, uint32_t batch, uint32_t context,
                         uint32_t n_threads)
 {
-    bnt_pass p = {.model = model, .n = batch};
+    return bnt_forward_cost_with(model, NULL, 0, batch, context, n_threads);
+}
+
+size_t bnt_forward_cost_with(const bnt_model *model, const bnt_adapter_use *adapters,
+                             uint32_t n_adapters, uint32_t batch, uint32_t context,
+                             uint32_t n_threads)
+{
+    bnt_pass p = {.model = model, .adapters = adapters, .n_adapters = n_adapters, .n = batch};
     taker t = {0};
     take_all(&t, &p, n_threads, context);
     return t.failed ? SIZE_MAX : t.total;

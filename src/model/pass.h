@@ -19,7 +19,7 @@ enum { BNT_FEW_TOKENS = BNT_GEMV_TOKENS };
 typedef struct bnt_work {
     /* Products. */
     float *row;      /* (widest) one row of an input */
-    float *rows;     /* (few, widest) the input as floats; where the model has rows of floats */
+    float *rows;     /* (few, widest) the input as floats; where rows of floats read it */
     float *decoded;  /* (16, widest) rows of a type without kernels; where the model has such */
     int8_t *q;       /* the input as whole numbers, as bnt_acts has it: (quantized, stride) */
     float *d;        /* (quantized, blocks) */
@@ -35,20 +35,24 @@ typedef struct bnt_pass {
     const bnt_model *model;
     const bnt_kv *kv;
     bnt_pool *pool;
+    const bnt_adapter_use *adapters; /* (n_adapters) */
+    uint32_t n_adapters;
     uint32_t n, pos;
     bool decode; /* it began with one token: attention is cut into parts */
 
     /* All borrowed from the caller's arena. */
-    float *x;               /* (n, embd) the residual stream */
-    float *q;               /* (n, heads*hd) */
-    float *k, *v;           /* (n, kv*hd) */
-    float *a;               /* (n, heads*hd) attention's weighted values */
-    float *h;               /* (n, ffn) gated */
-    float *shared;          /* (n, widest) an input as floats; where the model has such rows */
-    uint8_t *packed;        /* an input as packed tokens */
-    float *cosines, *sines; /* (n, rope_dims / 2) */
-    float *parts;           /* (segments, heads, head_dim + 2) of the token of a decode */
-    bnt_work *work;         /* (threads) */
+    float *x;                 /* (n, embd) the residual stream */
+    float *q;                 /* (n, heads*hd) */
+    float *k, *v;             /* (n, kv*hd) */
+    float *a;                 /* (n, heads*hd) attention's weighted values */
+    float *h;                 /* (n, ffn) gated */
+    float *shared;            /* (n, embd) an input as floats; where rows of floats read it */
+    uint8_t *packed;          /* an input as packed tokens */
+    float *cosines, *sines;   /* (n, rope_dims / 2) */
+    float *parts;             /* (segments, heads, head_dim + 2) of the token of a decode */
+    struct bnt_slice *slices; /* what adapters add to the products at hand, see lowrank.h */
+    float *t;                 /* (slices, n, ranks of a slice) */
+    bnt_work *work;           /* (threads) */
 } bnt_pass;
 
 /* Takes the buffers of a pass of n tokens from arena. False where they do not fit. */
@@ -84,6 +88,9 @@ typedef struct bnt_product {
     const bnt_matrix *w, *up; /* up: for BNT_END_GATE, of the same shape */
     float *y;                 /* (n, w->rows) */
     bnt_product_end end;
+    uint32_t
+        layer; /* whose matrix w is, and which one, so that adapters are found; up is the */
+    bnt_place place; /* layer's BNT_PLACE_UP. BNT_PLACES: no adapter has it */
 } bnt_product;
 
 /* Up to 4 products of one input, shared out together. */

@@ -22,6 +22,10 @@ struct bnt_session {
     uint32_t context, batch;
     uint32_t n_vocab;
 
+    bnt_adapter_use adapters[BNT_MAX_ADAPTERS]; /* (n_adapters) borrowed while in use */
+    uint32_t n_adapters;
+    uint64_t plain_bytes, limit_bytes; /* planned without adapters; allowed, or 0 */
+
     uint32_t *tokens; /* (context) owns */
     uint32_t position;
     uint32_t call; /* first position of the call that computed the last token */
@@ -38,6 +42,13 @@ struct bnt_session {
      * reports it. Atomic for that alone: it orders nothing else. */
     atomic_int cancelled;
 };
+
+/* The adapters as a pass wants them: held against the model, and those of scale 0 left out. */
+bantam_status bnt_adapters_list(bnt_adapter_use *out, uint32_t *n_out, const bnt_model *model,
+                                const bantam_adapter *const *adapters, const float *scales,
+                                size_t n, bantam_error *err);
+/* Memory that they hold. */
+uint64_t bnt_adapters_bytes(const bnt_adapter_use *uses, uint32_t n);
 
 /* BANTAM_ERR_CANCELLED, once, where the session was told to stop. */
 bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err);

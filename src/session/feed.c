@@ -24,6 +24,8 @@ static bnt_forward forward_of(bnt_session *s, const work *w)
     return (bnt_forward){.model = s->model,
                          .kv = &s->cache.kv,
                          .pool = s->pool,
+                         .adapters = s->adapters,
+                         .n_adapters = s->n_adapters,
                          .scratch = &s->scratch,
                          .cancel = w->cancellable ? &s->cancelled : NULL};
 }

@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "model/kv_row.h"
 #include "session/core.h"
 
 #include <inttypes.h>
@@ -26,8 +27,10 @@ typedef struct sizing {
     uint32_t context, batch, n_threads;
     bantam_kv kv;
     size_t kv_bytes, forward_bytes, scratch_bytes;
-    uint64_t opened_bytes; /* taken already: the weights and what stands around them */
-    uint64_t total_bytes;
+    bnt_adapter_use adapters[BNT_MAX_ADAPTERS];
+    uint32_t n_adapters;
+    uint64_t weight_bytes, other_bytes, total_bytes;
+    uint64_t limit_bytes; /* 0: none */
 } sizing;
 
 /* ---- the plan ---- */
@@ -41,6 +44,17 @@ static uint32_t default_batch(const bnt_model *model, const sizing *z)
         batch /= 2;
     }
     return batch;
+}
+
+/* Eight bits come with scales, and rows of values in blocks of 32: small heads would take more
+ * with them than in f16, and lose by it. */
+static bool saves_memory(bantam_kv kv, uint32_t head_dim)
+{
+    const size_t f16 = bnt_kv_row_bytes(BANTAM_KV_F16, head_dim) * BNT_KEY_POSITIONS +
+                       bnt_kv_block_bytes(BANTAM_KV_F16, head_dim);
+    return bnt_kv_row_bytes(kv, head_dim) * BNT_KEY_POSITIONS +
+               bnt_kv_block_bytes(kv, head_dim) <
+           f16;
 }
 
 static bantam_status resolve(sizing *z, const bnt_model *model, const bantam_session_options *o,
@@ -72,6 +86,9 @@ static bantam_status resolve(sizing *z, const bnt_model *model, const bantam_ses
     if (z->kv != BANTAM_KV_F32 && z->kv != BANTAM_KV_F16 && z->kv != BANTAM_KV_Q8) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "kv: no such type, found %d", (int)o->kv);
     }
+    if (z->kv == BANTAM_KV_Q8 && !saves_memory(z->kv, model->config.head_dim)) {
+        z->kv = BANTAM_KV_F16;
+    }
     return BANTAM_OK;
 }
 
@@ -82,7 +99,8 @@ static bool measure(sizing *z, const bnt_model *model)
     const uint32_t batch = z->batch < z->context ? z->batch : z->context;
     size_t rows = 0, tokens = 0, total = sizeof(bnt_session);
 
-    z->forward_bytes = bnt_forward_cost(model, batch, z->context, z->n_threads);
+    z->forward_bytes = bnt_forward_cost_with(model, z->adapters, z->n_adapters, batch,
+                                             z->context, z->n_threads);
     if (!bnt_cache_cost(&model->config, z->kv, z->context, batch, &z->kv_bytes) ||
         !bnt_mul_size((size_t)n_vocab * (BNT_SCORE_ROWS + 1), sizeof(float), &rows) ||
         !bnt_mul_size(z->context, sizeof(uint32_t), &tokens) ||
@@ -92,8 +110,10 @@ static bool measure(sizing *z, const bnt_model *model)
         return false;
     }
     z->scratch_bytes = total;
+    z->weight_bytes = bnt_model_used_bytes(model, z->context);
     return bnt_add_u64(z->scratch_bytes, z->kv_bytes, &z->total_bytes) &&
-           bnt_add_u64(z->total_bytes, z->opened_bytes, &z->total_bytes);
+           bnt_add_u64(z->total_bytes, z->weight_bytes, &z->total_bytes) &&
+           bnt_add_u64(z->total_bytes, z->other_bytes, &z->total_bytes);
 }
 
 /* The longest context, in steps of 64, that stays within the limit; 0 where none does. */
@@ -131,24 +151,30 @@ static bantam_status size_up(sizing *z, const bnt_model *model, const bnt_tokeni
     memset(z, 0, sizeof *z);
     bantam_status status = bnt_options_copy(&o, sizeof o, options, "session options", err);
     if (!status) status = resolve(z, model, &o, err);
+    if (!status) {
+        status = bnt_adapters_list(z->adapters, &z->n_adapters, model, o.adapters,
+                                   o.adapter_scales, o.n_adapters, err);
+    }
     if (status) return status;
-    z->opened_bytes = model->weight_bytes + other_bytes(model, tokenizer);
+    z->other_bytes =
+        other_bytes(model, tokenizer) + bnt_adapters_bytes(z->adapters, z->n_adapters);
     if (!measure(z, model)) {
         return bnt_fail(err, BANTAM_ERR_NOMEM,
                         "a context of %" PRIu32 " tokens is more than this machine can address",
                         z->context);
     }
+    z->limit_bytes = o.memory_bytes;
     if (!o.memory_bytes || z->total_bytes <= o.memory_bytes) return BANTAM_OK;
 
     char advice[80] = "";
     const uint32_t fits = fitting_context(model, z, o.memory_bytes);
     if (fits) snprintf(advice, sizeof advice, "; a context of %" PRIu32 " tokens fits", fits);
-    return bnt_fail(
-        err, BANTAM_ERR_NOMEM,
-        "%" PRIu64 " bytes are needed (weights %" PRIu64 ", keys and values of %" PRIu32
-        " tokens %zu, scratch %zu, other %" PRIu64 "), %" PRIu64 " are allowed%s",
-        z->total_bytes, model->weight_bytes, z->context, z->kv_bytes, z->scratch_bytes,
-        z->opened_bytes - model->weight_bytes, o.memory_bytes, advice);
+    return bnt_fail(err, BANTAM_ERR_NOMEM,
+                    "%" PRIu64 " bytes are needed (weights %" PRIu64
+                    ", keys and values of %" PRIu32 " tokens %zu, scratch %zu, other %" PRIu64
+                    "), %" PRIu64 " are allowed%s",
+                    z->total_bytes, z->weight_bytes, z->context, z->kv_bytes, z->scratch_bytes,
+                    z->other_bytes, o.memory_bytes, advice);
 }
 
 bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *tokenizer,
@@ -160,10 +186,10 @@ bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *toke
     memset(out, 0, sizeof *out);
     const bantam_status status = size_up(&z, model, tokenizer, options, err);
     if (status) return status;
-    out->weight_bytes = model->weight_bytes;
+    out->weight_bytes = z.weight_bytes;
     out->kv_bytes = z.kv_bytes;
     out->scratch_bytes = z.scratch_bytes;
-    out->other_bytes = other_bytes(model, tokenizer);
+    out->other_bytes = z.other_bytes;
     out->total_bytes = z.total_bytes;
     out->context_tokens = z.context;
     out->batch_tokens = z.batch;
@@ -172,6 +198,14 @@ bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *toke
 }
 
 /* ---- open and close ---- */
+
+/* What would be planned without adapters. */
+static uint64_t plain_bytes(const sizing *z, const bnt_model *model)
+{
+    const size_t forward = bnt_forward_cost(model, z->batch, z->context, z->n_threads);
+    return z->total_bytes - bnt_adapters_bytes(z->adapters, z->n_adapters) -
+           (z->forward_bytes - forward);
+}
 
 static bantam_text token_text(const void *tokenizer, uint32_t token)
 {
@@ -203,6 +237,10 @@ bantam_status bnt_session_open(bnt_session **out, const bnt_model *model,
     s->tokenizer = tokenizer;
     s->context = z.context;
     s->batch = z.batch;
+    s->limit_bytes = z.limit_bytes;
+    memcpy(s->adapters, z.adapters, sizeof s->adapters);
+    s->n_adapters = z.n_adapters;
+    s->plain_bytes = plain_bytes(&z, model);
     s->n_vocab = model->config.n_vocab;
     s->tokens = bnt_calloc(z.context, sizeof *s->tokens);
     s->rows = bnt_calloc((size_t)s->n_vocab * (BNT_SCORE_ROWS + 1), sizeof *s->rows);

@@ -33,6 +33,9 @@ uint32_t bnt_session_token(const bnt_session *s, uint32_t position);
 bantam_status bnt_session_rewind(bnt_session *s, uint32_t n_tokens, bantam_error *err);
 void bnt_session_cancel(bnt_session *s);
 
+bantam_status bnt_session_set_adapters(bnt_session *s, const bantam_adapter *const *adapters,
+                                       const float *scales, size_t n, bantam_error *err);
+
 bantam_status bnt_session_set_sampling(bnt_session *s, const bantam_sampling *sampling,
                                        bantam_error *err);
 bantam_status bnt_session_next(bnt_session *s, uint32_t *token, bantam_text *text,

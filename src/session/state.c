@@ -56,7 +56,7 @@ static void describe(header *h, const bnt_session *s)
     h->slot_bytes = (uint32_t)s->cache.slot_bytes;
     h->n_vocab = s->n_vocab;
     h->vocabulary = vocabulary_digest(s->tokenizer);
-    bnt_model_identity(s->model, h->identity);
+    bnt_adapter_identity(s->model, s->adapters, s->n_adapters, h->identity);
 }
 
 static uint32_t rows_of_layer(const bnt_session *s, uint32_t layer, uint32_t position,
@@ -263,7 +263,10 @@ static bantam_status check_model(const header *h, const bnt_session *s, bantam_e
                         own.rope, h->rope);
     }
     if (memcmp(h->identity, own.identity, sizeof own.identity) != 0) {
-        return bnt_fail(err, BANTAM_ERR_INVALID, "the saved session is of another model");
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "the saved session is of another model, or of other adapters than the "
+                        "%" PRIu32 " in use",
+                        s->n_adapters);
     }
     if (h->vocabulary != own.vocabulary) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "the saved session is of another tokenizer");

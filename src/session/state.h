@@ -16,7 +16,7 @@
  *     44   4  1 where logits are stored, else 0
  *     48   8  bytes of the whole file
  *     56   8  digest of the tokenizer's vocabulary, 0 without a tokenizer
- *     64  32  identity of the model
+ *     64  32  identity of the model and the adapters in use
  *     96  48  state of the sampler
  *    144  4n  tokens
  *     ...     logits: vocabulary times float32, where stored
@@ -41,8 +41,8 @@ typedef struct bnt_state {
 
 /* Checks a whole file against a session, which is not changed. BANTAM_ERR_FORMAT for what is no
  * state or a damaged one, BANTAM_ERR_UNSUPPORTED for another version, BANTAM_ERR_INVALID for a
- * state of another model, KV type or rope form, BANTAM_ERR_FULL where it holds more tokens than
- * the session can. */
+ * state of another model, other adapters, another KV type or rope form, BANTAM_ERR_FULL where
+ * it holds more tokens than the session can. */
 bantam_status bnt_state_check(bnt_state *out, const bnt_session *s, const uint8_t *data,
                               size_t size, bantam_error *err);
 

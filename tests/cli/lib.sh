@@ -50,6 +50,12 @@ BANTAM=$(emulated "$BANTAM")
 HF_HOME=$T/hf
 export HF_HOME
 unset HF_HUB_CACHE
+# An empty store, and no way out of this machine.
+BANTAM_HOME=$T/home
+HF_HUB_OFFLINE=1
+export BANTAM_HOME HF_HUB_OFFLINE
+unset HF_TOKEN HF_TOKEN_PATH HF_ENDPOINT XDG_DATA_HOME
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 # No cache files but where a test wants them: nothing is left beside the shared data.
 BANTAM_CACHE=off
 export BANTAM_CACHE
@@ -91,6 +97,11 @@ quietly() {
     "$@" >/dev/null 2>&1
 }
 
+# How many models are in the program itself: 'list' has them first.
+built_in() {
+    "$BANTAM" list -q | grep -c -x bantam-mini || :
+}
+
 lines() {
     wc -l <"$1" | tr -d ' '
 }
@@ -129,14 +140,20 @@ helpers() {
         JSON=$BANTAM_BUILD/tests/json_get
         COMPARE=$BANTAM_BUILD/tests/compare_f32
         HEAVY=$BANTAM_BUILD/tests/heavy_exec
+        HUB=$BANTAM_BUILD/tests/hub_server
+        NO_SOCKET=$BANTAM_BUILD/tests/no_socket
         return
     fi
     JSON=$T/json_get
     COMPARE=$T/compare_f32
     HEAVY=$T/heavy_exec
+    HUB=$T/hub_server
+    NO_SOCKET=$T/no_socket
     ${CC:-cc} -std=c11 "$HERE/json_get.c" -o "$JSON" -ljansson || exit 1
     ${CC:-cc} -std=c11 "$HERE/compare_f32.c" -o "$COMPARE" -lm || exit 1
     ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE "$HERE/heavy_exec.c" -o "$HEAVY" || exit 1
+    ${CC:-cc} -std=c11 "$HERE/../fetch/hub_server.c" -o "$HUB" -pthread || exit 1
+    ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE "$HERE/../fetch/no_socket.c" -o "$NO_SOCKET" || exit 1
 }
 
 # A limit on address space cannot be set where the command is built with a sanitizer, which

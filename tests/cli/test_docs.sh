@@ -13,7 +13,7 @@ check "the manual is written" "$DOCGEN" man "$T/man"
 check "the completions are written" "$DOCGEN" completions "$T/completions"
 check "a folder that is not there is a failure" sh -c "! '$DOCGEN' man '$T/none' 2>/dev/null"
 
-for command in run chat tokenize template logits inspect eval bench convert quantize list rm doctor; do
+for command in run chat tokenize template logits inspect eval bench convert quantize merge train pull list show rm doctor; do
     page=$T/man/bantam-$command.1
     check "there is a page for $command" [ -s "$page" ]
     run "$command" --help
@@ -35,6 +35,15 @@ for command in run chat tokenize template logits inspect eval bench convert quan
             [ -z "$(groff -man -ww -Tutf8 -z "$page" 2>&1)" ]
     fi
 done
+# docs/MODELS.md lists what the program lists.
+run list --available -q
+missing=
+# shellcheck disable=SC2013 # a name has no blanks
+for name in $(cat "$T/out"); do
+    grep -q -F -e "| \`$name\` |" "$HERE/../../docs/MODELS.md" || missing="$missing $name"
+done
+check "every name is in docs/MODELS.md$missing" [ -z "$missing" ]
+check "and no other one" [ "$(lines "$T/out")" -eq "$(grep -c '^| `[a-z0-9.-]*:[a-z0-9.-]*` |' "$HERE/../../docs/MODELS.md")" ]
 if command -v bash >/dev/null; then
     check "bash reads its completion" bash -n "$T/completions/bantam.bash"
     # The words that bash would offer for `bantam to` and `bantam run m --kv f`.

@@ -339,7 +339,10 @@ static void wrong_paths_and_sizes_are_told(void **state)
     bantam_error err;
 
     (void)state;
-    assert_int_equal(bantam_model_open(&model, NULL, NULL, NULL), BANTAM_ERR_INVALID);
+    char built_in[64]; /* NULL is the built-in model where there is one */
+    if (bantam_locate("bantam-mini", built_in, sizeof built_in, NULL)) {
+        assert_int_equal(bantam_model_open(&model, NULL, NULL, NULL), BANTAM_ERR_INVALID);
+    }
     assert_int_equal(bantam_model_open(&model, "/nowhere.gguf", NULL, &err), BANTAM_ERR_IO);
     assert_non_null(strstr(err.message, "/nowhere.gguf"));
     assert_int_equal(bantam_model_open(&model, path, &odd, NULL), BANTAM_ERR_INVALID);

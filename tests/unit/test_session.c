@@ -14,8 +14,8 @@ static uint32_t TOKENS[N];
 static int open_models(void **state)
 {
     (void)state;
-    session_rig_tiny(&PLAIN, 1, 0);
-    session_rig_tiny(&WINDOWED, 2, 6);
+    session_rig_heads(&PLAIN, 1, 0, 16);
+    session_rig_heads(&WINDOWED, 2, 6, 16);
     assert_int_equal(WINDOWED.model->config.window_tokens, 6);
     assert_true(WINDOWED.model->config.windowed[1]);
     assert_false(WINDOWED.model->config.windowed[0]);
@@ -70,8 +70,8 @@ static void defaults_are_what_the_header_says(void **state)
     assert_int_equal(plan.weight_bytes, PLAIN.model->weight_bytes);
     assert_int_equal(plan.total_bytes,
                      plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes + plan.other_bytes);
-    /* f16: 3 layers, 2 heads of 8 values, keys and values. */
-    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * 8 * 2 * 2);
+    /* f16: 3 layers, 2 heads of 16 values, keys and values. */
+    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * 16 * 2 * 2);
 }
 
 static void more_context_than_the_model_was_made_for_may_be_asked_for(void **state)
@@ -92,7 +92,28 @@ static void a_window_costs_its_slots_only(void **state)
     bantam_error err;
     (void)state;
     assert_int_equal(bnt_session_plan(WINDOWED.model, NULL, &o, &plan, &err), BANTAM_OK);
-    assert_int_equal(plan.kv_bytes, (512 + 512 + 64) * 2 * 8 * 2 * 2);
+    assert_int_equal(plan.kv_bytes, (512 + 512 + 64) * 2 * 16 * 2 * 2);
+}
+
+static void eight_bits_are_taken_where_they_save_memory(void **state)
+{
+    bantam_session_options o = {.struct_size = sizeof o, .kv = BANTAM_KV_Q8};
+    bnt_model m = *PLAIN.model; /* its arithmetic alone */
+    bantam_plan_info plan;
+    bantam_error err;
+    (void)state;
+    /* Keys of 16 codes and a scale, values of 32 codes and one. */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * (18 + 34));
+    m.config.head_dim = 14; /* 50 bytes, f16 56 */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * (16 + 34));
+    m.config.head_dim = 12; /* as many in either */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * 12 * 4);
+    m.config.head_dim = 8;
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(plan.kv_bytes, 512 * 3 * 2 * 8 * 4);
 }
 
 static void options_that_make_no_sense_are_refused_by_name(void **state)
@@ -182,6 +203,60 @@ static void a_memory_limit_covers_the_tokenizer_too(void **state)
     assert_int_equal(bnt_session_open(&s, PLAIN.model, letters, &o, &err), BANTAM_OK);
     bnt_session_close(s);
     bnt_tokenizer_close(letters);
+}
+
+/* An embedding of a GiB that nothing reads, for arithmetic alone. */
+static bnt_model with_large_embedding(void)
+{
+    bnt_model m = *PLAIN.model;
+    const bnt_matrix *const w = &m.embed;
+    const uint64_t before = (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+
+    assert_false(m.config.tied || m.embed_copied);
+    m.embed.type = bnt_type_find(BNT_TYPE_B8);
+    m.embed.rows = 1 << 18;
+    m.embed.row_bytes = (size_t)1 << 16; /* of 16 rows */
+    m.weight_bytes += ((uint64_t)1 << 30) - before;
+    return m;
+}
+
+static void of_a_large_embedding_a_context_uses_what_it_looks_up(void **state)
+{
+    static const uint32_t contexts[] = {1, 512, 8191};
+    const uint64_t whole = (uint64_t)1 << 30, of_token = 2 << 16; /* a group, and around it */
+    bantam_session_options o = {.struct_size = sizeof o, .n_threads = 1};
+    bnt_model m = with_large_embedding();
+    bantam_plan_info plan, other;
+    bantam_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof contexts / sizeof contexts[0]; i++) {
+        o.context_tokens = contexts[i];
+        assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+        assert_int_equal(plan.weight_bytes, m.weight_bytes - whole + contexts[i] * of_token);
+        assert_int_equal(plan.total_bytes, plan.weight_bytes + plan.kv_bytes +
+                                               plan.scratch_bytes + plan.other_bytes);
+    }
+    o.context_tokens = 8192; /* might touch all of it */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    assert_int_equal(plan.weight_bytes, m.weight_bytes);
+
+    o.context_tokens = 512;
+    m.config.tied = true; /* the head is read whole */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &other, &err), BANTAM_OK);
+    assert_int_equal(other.weight_bytes, m.weight_bytes);
+    m.config.tied = false;
+    m.embed_copied = true;
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &other, &err), BANTAM_OK);
+    assert_int_equal(other.weight_bytes, m.weight_bytes);
+    m.embed_copied = false;
+
+    /* A limit is held against what is used, and a context that fits is found by it. */
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &plan, &err), BANTAM_OK);
+    o.memory_bytes = plan.total_bytes;
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &other, &err), BANTAM_OK);
+    o.context_tokens = 2048;
+    assert_int_equal(bnt_session_plan(&m, NULL, &o, &other, &err), BANTAM_ERR_NOMEM);
+    assert_non_null(strstr(err.message, "a context of 512 tokens fits"));
 }
 
 static void a_session_takes_what_the_plan_says(void **state)
@@ -564,10 +639,12 @@ int main(void)
         cmocka_unit_test(defaults_are_what_the_header_says),
         cmocka_unit_test(more_context_than_the_model_was_made_for_may_be_asked_for),
         cmocka_unit_test(a_window_costs_its_slots_only),
+        cmocka_unit_test(eight_bits_are_taken_where_they_save_memory),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(an_older_and_smaller_option_struct_is_understood),
         cmocka_unit_test(a_memory_limit_is_obeyed_or_refused_with_a_context_that_fits),
         cmocka_unit_test(a_memory_limit_covers_the_tokenizer_too),
+        cmocka_unit_test(of_a_large_embedding_a_context_uses_what_it_looks_up),
         cmocka_unit_test(a_session_takes_what_the_plan_says),
         cmocka_unit_test(a_prompt_may_come_in_any_pieces_batches_and_threads),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),

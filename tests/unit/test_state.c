@@ -15,8 +15,8 @@ static uint32_t TOKENS[CONTEXT];
 static int open_models(void **state)
 {
     (void)state;
-    session_rig_tiny(&PLAIN, 21, 0);
-    session_rig_tiny(&WINDOWED, 22, 6);
+    session_rig_heads(&PLAIN, 21, 0, 16);
+    session_rig_heads(&WINDOWED, 22, 6, 16);
     rig_tokens(TOKENS, CONTEXT, LETTERS_N, 7);
     return 0;
 }
@@ -161,9 +161,9 @@ static void a_window_is_saved_and_not_the_whole_context(void **state)
     rig_feed_all(s, TOKENS, 100);
     save(s, path);
     assert_int_equal(stat(path, &info), 0);
-    /* Two full layers and five rows of the windowed one; 2 heads of 8 floats, twice. */
+    /* Two full layers and five rows of the windowed one; 2 heads of 16 floats, twice. */
     assert_int_equal(info.st_size, BNT_STATE_HEADER + 100 * 4 + LETTERS_N * 4 +
-                                       (100 + 5 + 100) * 2 * 8 * 4 * 2 + 8);
+                                       (100 + 5 + 100) * 2 * 16 * 4 * 2 + 8);
     bnt_session_close(s);
     unlink(path);
 }
@@ -331,7 +331,7 @@ static void states_of_something_else_are_refused_by_name(void **state)
     session_rig other;
     bantam_error err;
     (void)state;
-    session_rig_tiny(&other, 23, 0); /* the same shapes, other numbers */
+    session_rig_heads(&other, 23, 0, 16); /* the same shapes, other numbers */
     bnt_session *const saved = session(&PLAIN, 64, BANTAM_KV_F16);
     rig_feed_all(saved, TOKENS, HELD);
     save(saved, path);

@@ -1,15 +1,18 @@
 /* cli_args.c - reads the command line by the table; see cli_args.h. */
 #include "cli_args.h"
 
+#include "bantam/bantam.h"
 #include "cli_out.h"
 #include "cli_text.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
@@ -258,6 +261,7 @@ static int add_word(cli_args *args, const char *word, int *n)
                          args->command->name, args->command->args);
     }
     args->words[(*n)++] = word;
+    args->n_words = (size_t)*n;
     return 0;
 }
 
@@ -275,6 +279,30 @@ static int bad_option(int code, char **argv)
         return cli_usage("%.*s takes no argument", (int)strcspn(word, "="), word);
     }
     return cli_usage("there is no option %.*s; see --help", (int)strcspn(word, "="), word);
+}
+
+static bool may_name_none(const cli_command *command)
+{
+    return strncmp(command->args, "[MODEL]", 7) == 0 && command != &cli_commands[CLI_RM];
+}
+
+/* Puts the built-in model in MODEL's place where the line names none: there is no word, or one
+ * that has spaces and is called like no file, where a text may follow. A library that was built
+ * without the model leaves the line as it is. */
+static void name_built_in(cli_args *args, int *n_words)
+{
+    static const char name[] = "bantam-mini";
+    char path[PATH_MAX];
+    const char *const text = args->words[0];
+
+    if (*n_words > 1 || bantam_locate(name, path, sizeof path, NULL)) return;
+    if (*n_words == 1 &&
+        (args->command->max_args < 2 || !strpbrk(text, " \t\n") || access(text, F_OK) == 0)) {
+        return;
+    }
+    args->words[1] = text;
+    args->words[0] = name;
+    args->n_words = (size_t)++ * n_words;
 }
 
 static int read_line(cli_args *args, int argc, char **argv)
@@ -306,8 +334,10 @@ static int read_line(cli_args *args, int argc, char **argv)
     while (!status && optind < argc)
         status = add_word(args, argv[optind++], &n_words);
     if (status || args->help || args->version) return status;
-    if (n_words >= args->command->min_args) return 0;
-    if (n_words == 0 && strncmp(args->command->args, "MODEL", 5) == 0) {
+    if (may_name_none(args->command)) name_built_in(args, &n_words);
+    const bool wants_model = may_name_none(args->command) && n_words == 0;
+    if (n_words >= args->command->min_args && !wants_model) return 0;
+    if (wants_model || (n_words == 0 && strncmp(args->command->args, "MODEL", 5) == 0)) {
         return cli_usage(
             "MODEL is missing: give a .gguf file, a Hugging Face folder, or a name "
             "from 'bantam list'");

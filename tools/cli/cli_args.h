@@ -20,7 +20,8 @@ typedef struct cli_ids {
 
 typedef struct cli_args {
     const cli_command *command;
-    const char *words[2];        /* positional arguments; NULL where absent */
+    const char *words[CLI_MAX_WORDS]; /* positional arguments; NULL where absent */
+    size_t n_words;
     bool given[CLI_MAX_OPTIONS]; /* cli_options[i] stood on the command line */
 
     bool help, version, json, quiet, verbose;
@@ -29,6 +30,7 @@ typedef struct cli_args {
     uint64_t memory, seed;
     const char *kv, *rope, *cpu;
     bool no_cache;
+    cli_texts lora;
 
     uint32_t max_tokens;
     const char *system, *tools, *force;
@@ -56,11 +58,29 @@ typedef struct cli_args {
     const char *perplexity;   /* eval */
     uint32_t prompt, predict; /* bench */
     uint32_t repeat, depth;   /* bench */
-    const char *type;         /* convert */
+    const char *type;         /* convert, merge */
     const char *quantized;    /* quantize: type of the layers */
     const char *embedding;    /* quantize */
     const char *head;         /* quantize */
     bool cache;               /* rm */
+    bool available;           /* list */
+    const char *make;         /* pull: type of the small form */
+    uint32_t timeout;         /* pull */
+    const char *init, *log;   /* train */
+    const char *checkpoint;   /* train */
+    const char *held_out;     /* train */
+    uint64_t steps;           /* train */
+    uint32_t train_batch;     /* train */
+    uint32_t sequence, vocab; /* train */
+    double rate;              /* train */
+    bool resume;              /* train */
+    struct {                  /* adapt */
+        cli_texts keep;
+        const char *targets, *checkpoint;
+        double keep_share, keep_limit, alpha, epochs, rate, held_out;
+        uint32_t rank, steps, batch, sequence, patience;
+        bool resume;
+    } adapt;
 } cli_args;
 
 /* Reads argv[2..argc) for the command. Returns 0, or says what is wrong with the command line

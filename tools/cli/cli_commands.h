@@ -14,7 +14,12 @@ int cli_eval(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_convert(const cli_args *args);
 int cli_quantize(const cli_args *args);
+int cli_merge(const cli_args *args);
+int cli_train(const cli_args *args);
+int cli_pull(const cli_args *args);
+int cli_adapt(const cli_args *args);
 int cli_list(const cli_args *args);
+int cli_show(const cli_args *args);
 int cli_rm(const cli_args *args);
 int cli_doctor(const cli_args *args);
 

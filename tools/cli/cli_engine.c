@@ -152,7 +152,8 @@ int cli_engine_model(cli_engine *e, const cli_args *args)
     const double start = cli_now_ms();
 
     memset(e, 0, sizeof *e);
-    int status = cli_locate(args->words[0], e->path);
+    int status = cli_loras_read(&e->loras, args);
+    if (!status) status = cli_locate(args->words[0], e->path);
     if (!status) status = open_model(e, args);
     if (status) return status;
     bantam_model_describe(e->model, &e->info);
@@ -161,12 +162,37 @@ int cli_engine_model(cli_engine *e, const cli_args *args)
     return CLI_OK;
 }
 
+static int open_adapters(cli_engine *e)
+{
+    const cli_loras *loras = &e->loras;
+    bantam_error err = {0};
+
+    for (uint32_t i = 0; i < loras->n; i++) {
+        bantam_adapter_info info;
+        if (bantam_adapter_open(&e->adapters[i], e->model, loras->paths[i], &err)) {
+            return cli_fail(&err);
+        }
+        e->n_adapters = i + 1;
+        bantam_adapter_describe(e->adapters[i], &info);
+        cli_verbose("adapter %s: rank %" PRIu32 ", alpha %g, %" PRIu32
+                    " matrices, %.1f MB; scale %g",
+                    loras->paths[i], info.rank, (double)info.alpha, info.n_matrices,
+                    (double)info.bytes / 1e6, (double)loras->scales[i]);
+    }
+    return CLI_OK;
+}
+
 int cli_engine_session(cli_engine *e, const cli_args *args, uint32_t context)
 {
-    const bantam_session_options options = cli_session_options(args, context);
+    bantam_session_options options = cli_session_options(args, context);
     bantam_error err = {0};
     const double start = cli_now_ms();
+    const int status = open_adapters(e);
 
+    if (status) return status;
+    options.adapters = (const bantam_adapter *const *)e->adapters;
+    options.adapter_scales = e->loras.scales;
+    options.n_adapters = e->n_adapters;
     if (bantam_plan(e->model, &options, &e->plan, &err) ||
         bantam_session_open(&e->session, e->model, &options, &err)) {
         return cli_fail(&err);
@@ -193,6 +219,11 @@ void cli_engine_close(cli_engine *e)
 {
     cli_signal_session(NULL);
     bantam_session_close(e->session);
+    for (uint32_t i = 0; i < e->n_adapters; i++) {
+        bantam_adapter_close(e->adapters[i]);
+    }
+    e->n_adapters = 0;
+    cli_loras_free(&e->loras);
     bantam_model_close(e->model);
     e->session = NULL;
     e->model = NULL;

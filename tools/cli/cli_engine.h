@@ -6,6 +6,7 @@
 #define BANTAM_CLI_ENGINE_H
 #include "bantam/bantam.h"
 #include "cli_args.h"
+#include "cli_lora.h"
 #include "cli_text.h"
 
 #include <limits.h>
@@ -15,6 +16,9 @@ typedef struct cli_engine {
     bantam_model *model;
     const bantam_tokenizer *tokenizer; /* NULL where the file has none */
     bantam_session *session;
+    cli_loras loras;
+    bantam_adapter *adapters[BANTAM_MAX_ADAPTERS]; /* (n_adapters) of loras */
+    uint32_t n_adapters;
     bantam_model_info info;
     bantam_plan_info plan;
     double load_ms;

@@ -265,6 +265,25 @@ void cli_progress(const char *what, uint64_t done, uint64_t total)
     fflush(stderr);
 }
 
+void cli_progress_line(const char *format, ...)
+{
+    char message[MESSAGE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (!cli_err_is_terminal()) {
+        cli_note("%s", message);
+        return;
+    }
+    fputs("\r", stderr);
+    put_escaped(stderr, (bantam_text){message, strlen(message)}, false);
+    fputs("\x1b[K", stderr);
+    fflush(stderr);
+    out.progress = true;
+}
+
 json_t *cli_json_text(bantam_text text)
 {
     json_t *value = json_stringn(text.data ? text.data : "", text.size);

@@ -54,6 +54,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Lines of an interactive command, as they are. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line that is rewritten in place on a terminal, and a note elsewhere. */
+void cli_progress_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A percentage that is rewritten in place, on a terminal only. total 0 wipes it. */
 void cli_progress(const char *what, uint64_t done, uint64_t total);
 

@@ -31,6 +31,16 @@ const cli_environment cli_environments[] = {
     {"HF_HUB_CACHE", "the Hugging Face hub cache, where models are looked for by name"},
     {"HF_HOME",
      "the folder above it, where HF_HUB_CACHE is not set; ~/.cache/huggingface else"},
+    {"BANTAM_HOME",
+     "the folder of Bantam's own store; XDG_DATA_HOME/bantam where it is not set, "
+     "else ~/.local/share/bantam"},
+    {"HF_TOKEN",
+     "for 'bantam pull': the account's token; else it is read from HF_TOKEN_PATH or "
+     "HF_HOME/token"},
+    {"HF_ENDPOINT", "for 'bantam pull': the hub, or a mirror; https://huggingface.co"},
+    {"HF_HUB_OFFLINE", "1: 'bantam pull' fetches nothing"},
+    {"https_proxy", "for 'bantam pull': through which server; with no_proxy as usual"},
+    {"SSL_CERT_FILE", "for 'bantam pull': the certificates that are trusted"},
     {"BANTAM_CACHE", "the folder for packed weights, in place of the models' own folders and "
                      "~/.cache/bantam; off: none are kept"},
     {"BANTAM_CACHE_MAX", "how much may lie in that folder; 16G"},
@@ -44,12 +54,14 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_RUN] =
         {
             "run",
-            "MODEL [PROMPT]",
-            1,
+            "[MODEL] [PROMPT]",
+            0,
             2,
             "one answer, streamed",
             "Answers PROMPT, or what comes from standard input where PROMPT is absent or '-'. "
             "The answer is printed as it is made.\n\n"
+            "Without MODEL the small model that is built in answers: a single word is a PROMPT "
+            "where it has spaces in it, else a MODEL.\n\n"
             "Where the model has a chat template, PROMPT becomes a user's message; --raw "
             "continues it as plain text instead. A prompt that is longer than the context is "
             "refused, never cut.\n\n"
@@ -57,9 +69,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "a terminal, a conversation begins as in 'bantam chat'. A PROMPT that begins with "
             "a "
             "dash stands after '--'.",
-            {{"Ask something", "bantam run model.gguf \"Why is the sky blue?\""},
-             {"Summarize a file, always in the same words",
-              "bantam run model.gguf --system \"Summarize.\" --temp 0 < report.txt"},
+            {{"Ask the built-in model", "bantam run \"Tell me a story about a dog.\""},
+             {"Ask something", "bantam run model.gguf \"Why is the sky blue?\""},
              {"Continue a text", "bantam run model.gguf --raw -n 64 \"Once upon a time\""},
              {"The answer, its tokens and times, for a program",
               "bantam run model.gguf --json --seed 1 \"Name a color.\""},
@@ -68,8 +79,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_CHAT] =
         {
             "chat",
-            "MODEL",
-            1,
+            "[MODEL]",
+            0,
             1,
             "a conversation",
             "Answers line after line and remembers the conversation. Three quotes at the start "
@@ -88,8 +99,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_TOKENIZE] =
         {
             "tokenize",
-            "MODEL [TEXT]",
-            1,
+            "[MODEL] [TEXT]",
+            0,
             2,
             "text to tokens and back",
             "Prints the numbers of the tokens of TEXT, or of standard input where TEXT is "
@@ -133,8 +144,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_INSPECT] =
         {
             "inspect",
-            "MODEL",
-            1,
+            "[MODEL]",
+            0,
             1,
             "what a model file holds",
             "Prints family, shapes, types, sizes and metadata. Works for any well-formed GGUF "
@@ -146,8 +157,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_EVAL] =
         {
             "eval",
-            "MODEL",
-            1,
+            "[MODEL]",
+            0,
             1,
             "how well a model predicts a text",
             "Measures perplexity. The text of FILE is cut into windows of --ctx tokens that do "
@@ -164,8 +175,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
     [CLI_BENCH] =
         {
             "bench",
-            "MODEL",
-            1,
+            "[MODEL]",
+            0,
             1,
             "how fast a model runs here",
             "Times the reading of a prompt and the making of tokens, in turn, after a run that "
@@ -225,30 +236,170 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
               "bantam quantize model-f16.gguf out.gguf --json"},
              {NULL, NULL}},
         },
+    [CLI_MERGE] =
+        {
+            "merge",
+            "MODEL OUT.gguf",
+            2,
+            2,
+            "adapters worked into a model",
+            "Writes MODEL with the adapters of --lora worked into its weights, as one GGUF "
+            "file "
+            "that needs no adapter any more and that other programs read too. OUT appears "
+            "whole "
+            "or not at all.\n\n"
+            "Without --type, weights that are floats keep their type and others become f16: "
+            "what an adapter adds is finer than four bits. 'bantam quantize' makes such a file "
+            "small again; best is to merge into the model as it was published.",
+            {{"A model of its own", "bantam merge model-f16.gguf out.gguf --lora style.gguf"},
+             {"Two at once, one of them at half its strength",
+              "bantam merge ./model out.gguf --lora a.gguf --lora b.gguf:0.5"},
+             {NULL, NULL}},
+        },
+    [CLI_TRAIN] =
+        {
+            "train",
+            "CONFIG DATA...",
+            2,
+            CLI_MAX_WORDS,
+            "a model from texts",
+            "Trains a small model from nothing and writes it as a GGUF file with its "
+            "tokenizer. CONFIG is a JSON file with the model's numbers (n_layers, n_embd, "
+            "n_heads, n_kv_heads, n_ffn, context; head_dim, act, rope_base, norm_eps, tied; "
+            "vocab, specials, bos, eos, stops, chat_template; name) and the run's (steps, "
+            "epochs or minutes; batch_tokens, seq, part_tokens, rate, final_rate, warmup, "
+            "decay, clip, beta1, beta2, seed, held_out, held_out_steps). A member that is not "
+            "known is an error.\n\n"
+            "DATA is text, with lines <|endoftext|> between documents, or, where its name ends "
+            "in .jsonl, an object in each line: {\"text\"}, {\"prompt\", \"completion\"} or "
+            "{\"messages\": [{\"role\", \"content\"}, ...]} for the chat template. Of the last "
+            "two only the completion and the answers are learned; \"weight\" scales a line. "
+            "FILE:SHARE says how much of what is seen comes from a file; without shares it "
+            "goes "
+            "by size.\n\n"
+            "Every five minutes, and on Ctrl-C, what it takes to go on is kept beside the "
+            "output; the same command with --resume ends with the same bytes as a run that was "
+            "not stopped. Neither the machine's instructions nor the number of threads change "
+            "the result. With --json every step is one line.",
+            {{"A model of stories", "bantam train tiny.json stories.txt -o tiny.gguf"},
+             {"Go on after Ctrl-C", "bantam train tiny.json stories.txt -o tiny.gguf --resume"},
+             {"Half stories, half chats",
+              "bantam train c.json stories.txt:1 chats.jsonl:1 -o m.gguf"},
+             {"A loss curve",
+              "bantam train c.json text.txt -o m.gguf --log loss.jsonl --held-out dev.txt"},
+             {NULL, NULL}},
+        },
+    [CLI_PULL] =
+        {
+            "pull",
+            "MODEL",
+            1,
+            1,
+            "fetches a model by its name",
+            "Fetches a model from the Hugging Face hub into Bantam's own store. MODEL is a "
+            "name "
+            "of 'bantam list --available' (smollm2:135m-instruct), or ORG/REPO for any other, "
+            "ORG/REPO:QUANT or ORG/REPO/FILE.gguf for one of its gguf files. A repository "
+            "without safetensors gives its Q4_K_M file where it is not said which.\n\n"
+            "-q4 and -q8 behind a name of the list, :B4 and :B8 behind any other, are small "
+            "forms that are made here: what they are made of is fetched and taken away "
+            "again. With --quantize both stay.\n\n"
+            "What was fetched is held against the hub's sizes and hashes. A download that was "
+            "cut, or stopped with Ctrl-C, goes on where it was when the command is given "
+            "again. "
+            "The model appears in the store when all of it is there.\n\n"
+            "A gated model wants its license accepted on the hub, and HF_TOKEN. No other "
+            "command reaches the network.",
+            {{"A model to try", "bantam pull smollm2:135m-instruct"},
+             {"A small form of a larger one", "bantam pull llama3.2:1b-instruct-q4"},
+             {"Both at once", "bantam pull smollm2:360m --quantize b4"},
+             {"A file of somebody's", "bantam pull somebody/Some-Model-GGUF:Q8_0"},
+             {NULL, NULL}},
+        },
+    [CLI_ADAPT] =
+        {
+            "adapt",
+            "MODEL DATA...",
+            2,
+            CLI_MAX_WORDS,
+            "a model learns from texts, here",
+            "Learns a low-rank adapter (LoRA) for MODEL, of any type, from the texts in DATA, "
+            "and "
+            "writes it to a file or folder of its own; the model stays as it is. 'bantam run "
+            "--lora' uses it, 'bantam merge' works it into a model.\n\n"
+            "A .jsonl file has an object in each line: {\"text\"}, {\"prompt\", "
+            "\"completion\"} "
+            "or {\"messages\": [{\"role\", \"content\"}, ...]}. Prompts, and turns that are "
+            "not "
+            "the assistant's, are read and not learned. Any other file is plain text, its "
+            "documents separated by lines that are <|endoftext|>.\n\n"
+            "A tenth of the texts, at most 50, is held out and measured with; the adapter that "
+            "does best on them is the result. So that the model does not forget, three tenths "
+            "of every step are texts of --keep, or else texts that the model writes by itself; "
+            "an adapter that makes them harder than --keep-limit allows is weakened until it "
+            "does "
+            "not.\n\n"
+            "The memory needed is known before it is taken; with --memory layers are computed "
+            "twice and steps in parts, or it is refused. Ctrl-C keeps what was learned so "
+            "far; --resume goes on from the checkpoint, to the same bits.",
+            {{"Learn from questions with their answers",
+              "bantam adapt model.gguf answers.jsonl -o answers-lora.gguf"},
+             {"Within 900 MB, and without unlearning a text",
+              "bantam adapt model.gguf notes.txt --keep usual.txt --memory 900M -o notes.gguf"},
+             {"For programs that read PEFT's form",
+              "bantam adapt ./SmolLM2-135M notes.txt -o notes-lora"},
+             {"Go on after an interruption",
+              "bantam adapt model.gguf answers.jsonl -o answers-lora.gguf --resume"},
+             {NULL, NULL}},
+        },
     [CLI_LIST] =
         {
             "list",
-            "",
+            "[FOLDER...]",
             0,
-            0,
+            CLI_MAX_WORDS,
             "models on this machine",
-            "Lists the models in the Hugging Face hub cache: name, size and path. With -q, "
-            "names only.",
-            {{"What is there", "bantam list"}, {NULL, NULL}},
+            "Lists the models in Bantam's store and in the Hugging Face hub cache, or those in "
+            "each FOLDER and in the folders right in it: name, size, where it is from, and "
+            "path. With -q, names only.\n\n"
+            "With --available, lists the models that have a short name: size as published, "
+            "repository and license. Nothing is fetched for that.",
+            {{"What is there", "bantam list"},
+             {"What could be", "bantam list --available"},
+             {"What somebody has downloaded", "bantam list ~/Downloads"},
+             {NULL, NULL}},
+        },
+    [CLI_SHOW] =
+        {
+            "show",
+            "MODEL",
+            1,
+            1,
+            "where a model is from and what it is",
+            "Prints a model's name, repository, license, size and note, and, where it is on "
+            "this machine, its path, revision, family and type. 'bantam inspect' says more of "
+            "a file.",
+            {{"Before it is fetched", "bantam show llama3.2:1b"},
+             {"A folder", "bantam show ./SmolLM2-135M-Instruct"},
+             {NULL, NULL}},
         },
     [CLI_RM] =
         {
             "rm",
-            "[MODEL]",
+            "[MODEL...]",
             0,
-            1,
-            "removes packed weights",
-            "With --cache, removes the cache file of MODEL, or all those in the shared folder, "
-            "and says which files they were. A cache file holds a model's weights in the form "
-            "that is computed with; it is made anew when the model is next used. That there is "
-            "none to remove is no failure.\n\n"
-            "Models themselves are not removed.",
-            {{"One model's", "bantam rm --cache model.gguf"},
+            CLI_MAX_WORDS,
+            "removes models",
+            "Removes each MODEL and says what it was: a model of the store with what an "
+            "unfinished download has left, or else one of the Hugging Face hub cache; a .gguf "
+            "file with all its shards; from any other folder the files that belong to a model, "
+            "and the folder if nothing else is in it.\n\n"
+            "With --cache, removes only the cache file of each MODEL, or all those in the "
+            "shared folder. A cache file holds a model's weights in the form that is computed "
+            "with; it is made anew when the model is next used. That there is none to remove "
+            "is no failure.",
+            {{"A model", "bantam rm smollm2:135m"},
+             {"One model's cache file", "bantam rm --cache model.gguf"},
              {"All in the shared folder", "bantam rm --cache"},
              {NULL, NULL}},
         },
@@ -300,13 +451,54 @@ const cli_option cli_options[] = {
      1000, AT(repeat)},
     {"depth", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(BENCH), "N",
      "tokens that the context holds before both", "0", NULL, 0, 1 << 24, AT(depth)},
+    /* train */
+    {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE", "where to write the model",
+     NULL, NULL, 0, 0, AT(out)},
+    {"steps", 0, CLI_NUMBER, CLI_GROUP_COMMAND, IN(TRAIN), "N",
+     "how many steps; by default what CONFIG says, as for all numbers", NULL, NULL, 0, 0,
+     AT(steps)},
+    {"batch", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(TRAIN), "N", "the most tokens of a step",
+     NULL, NULL, 0, 1 << 24, AT(train_batch)},
+    {"seq", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(TRAIN), "N",
+     "the most tokens that see each other", NULL, NULL, 0, 1 << 24, AT(sequence)},
+    {"rate", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(TRAIN), "F", "the highest learning rate", NULL,
+     NULL, 0, 100, AT(rate)},
+    {"seed", 's', CLI_NUMBER, CLI_GROUP_COMMAND, IN(TRAIN), "N",
+     "another seed makes another model; 0: what CONFIG says", NULL, NULL, 0, 0, AT(seed)},
+    {"vocab", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(TRAIN), "N",
+     "learn a vocabulary of N tokens from DATA", NULL, NULL, 0, 1 << 22, AT(vocab)},
+    {"held-out", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE",
+     "measure the loss on this file now and then, in place of a share of DATA", NULL, NULL, 0,
+     0, AT(held_out)},
+    {"init", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "MODEL.gguf",
+     "go on from this model's weights; CONFIG has numbers of the run alone", NULL, NULL, 0, 0,
+     AT(init)},
+    {"checkpoint", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE",
+     "where to keep what it takes to go on; OUTPUT.checkpoint", NULL, NULL, 0, 0,
+     AT(checkpoint)},
+    {"resume", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(TRAIN), NULL,
+     "go on from the checkpoint, where there is one", NULL, NULL, 0, 0, AT(resume)},
+    {"log", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE",
+     "write the numbers of every step to FILE, one JSON object a line", NULL, NULL, 0, 0,
+     AT(log)},
+    {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(TRAIN), "TYPE", "type of the weights written",
+     "f32", "f32|f16|bf16", 0, 0, AT(type)},
     /* convert */
-    {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(CONVERT), "TYPE",
+    {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(CONVERT) | IN(MERGE), "TYPE",
      "type of the weights; by default as they are", NULL, "f32|f16|bf16|q8_0|q4_0", 0, 0,
      AT(type)},
     /* rm */
-    {"cache", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(RM), NULL, "remove cache files", NULL, NULL, 0,
-     0, AT(cache)},
+    {"cache", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(RM), NULL, "remove cache files only", NULL,
+     NULL, 0, 0, AT(cache)},
+    /* list */
+    {"available", 'a', CLI_FLAG, CLI_GROUP_COMMAND, IN(LIST), NULL,
+     "the models that have a short name", NULL, NULL, 0, 0, AT(available)},
+    /* pull */
+    {"quantize", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(PULL), "TYPE",
+     "make a small form, too, of this type", NULL, "b4|b8|q8_0|q4_0", 0, 0, AT(make)},
+    {"timeout", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PULL), "N",
+     "try again where less than 1 KiB a second came for N seconds", "60", NULL, 1, 3600,
+     AT(timeout)},
     /* quantize */
     {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "TYPE",
      "type of the layers' matrices", "b4", "b4|b8|q8_0|q4_0", 0, 0, AT(quantized)},
@@ -316,6 +508,59 @@ const cli_option cli_options[] = {
     {"output", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "TYPE",
      "type of the output matrix, where the model has one of its own; the same default", NULL,
      "b4|b8|q8_0|q4_0|f16|bf16|f32", 0, 0, AT(head)},
+    /* adapt */
+    {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(ADAPT), "ADAPTER",
+     "where the adapter goes: a file that ends in .gguf, or a folder in PEFT's form", NULL,
+     NULL, 0, 0, AT(out)},
+    {"keep", 0, CLI_TEXTS, CLI_GROUP_COMMAND, IN(ADAPT), "FILE",
+     "texts that the model should stay as good at; repeatable. By default what it writes "
+     "itself",
+     NULL, NULL, 0, 0, AT(adapt.keep)},
+    {"keep-share", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F",
+     "their share of every step; 0: nothing is kept", "0.3", NULL, 0, 0.9,
+     AT(adapt.keep_share)},
+    {"keep-limit", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F",
+     "by how much their perplexity may rise; 0: no limit. By default 0.02 for files and 0.03 "
+     "for "
+     "what the model writes",
+     NULL, NULL, 0, 1000, AT(adapt.keep_limit)},
+    {"rank", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(ADAPT), "N", "rank of the corrections", "8",
+     NULL, 1, 1024, AT(adapt.rank)},
+    {"alpha", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F",
+     "their strength is F / rank; by default twice the rank", NULL, NULL, 1e-6, 1e6,
+     AT(adapt.alpha)},
+    {"targets", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(ADAPT), "NAMES",
+     "matrices that get one, of q,k,v,o,gate,up,down", "all", NULL, 0, 0, AT(adapt.targets)},
+    {"steps", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(ADAPT), "N",
+     "how many steps; 0: none, an adapter that changes nothing. By default as --epochs says",
+     NULL, NULL, 0, U32_TOP, AT(adapt.steps)},
+    {"epochs", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F",
+     "how often every text is seen; by default 3 times, in 100 steps or more", NULL, NULL, 1e-3,
+     1e6, AT(adapt.epochs)},
+    {"rate", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F", "the largest rate of learning",
+     "0.001", NULL, 1e-9, 1, AT(adapt.rate)},
+    {"batch", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(ADAPT), "N",
+     "tokens of DATA that a step learns from; by default 1024, or --seq where that is more",
+     NULL, NULL, 2, 1 << 20, AT(adapt.batch)},
+    {"seq", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(ADAPT), "N",
+     "tokens of the longest piece of a text; 0: 256, or what the model was made for where that "
+     "is less",
+     "0", NULL, 0, 1 << 20, AT(adapt.sequence)},
+    {"held-out", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(ADAPT), "F",
+     "share of DATA that is measured with, of at most 50 texts; 0: nothing", "0.1", NULL, 0,
+     0.5, AT(adapt.held_out)},
+    {"patience", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(ADAPT), "N",
+     "measurements in a row, of 20 in all, that may bring nothing before it ends", "5", NULL, 1,
+     1000000, AT(adapt.patience)},
+    {"seed", 's', CLI_NUMBER, CLI_GROUP_COMMAND, IN(ADAPT), "N",
+     "another seed, another order of the texts and another beginning", "0", NULL, 0, 0,
+     AT(seed)},
+    {"checkpoint", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(ADAPT), "FILE",
+     "what --resume goes on from, made every five minutes and on Ctrl-C; by default "
+     "ADAPTER.checkpoint",
+     NULL, NULL, 0, 0, AT(adapt.checkpoint)},
+    {"resume", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(ADAPT), NULL,
+     "go on from the checkpoint, where there is one", NULL, NULL, 0, 0, AT(adapt.resume)},
     /* run, chat: the answer */
     {"predict", 'n', CLI_COUNT, CLI_GROUP_ANSWER, ANSWERS, "N",
      "the most tokens of an answer; 0: until the context is full", "0", NULL, 0, U32_TOP,
@@ -401,13 +646,14 @@ const cli_option cli_options[] = {
      "the same seed makes the same choices; by default another one each time", NULL, NULL, 0, 0,
      AT(seed)},
     /* model and machine */
-    {"threads", 't', CLI_COUNT, CLI_GROUP_MODEL, COMPUTES | IN(QUANTIZE), "N",
+    {"threads", 't', CLI_COUNT, CLI_GROUP_MODEL,
+     COMPUTES | IN(ADAPT) | IN(QUANTIZE) | IN(PULL) | IN(TRAIN), "N",
      "threads to compute with; 0: one per core", "0", NULL, 0, 1024, AT(threads)},
     {"ctx", 'c', CLI_COUNT, CLI_GROUP_MODEL, COMPUTES, "N",
      "tokens of context; 0: what the command needs; for run and chat 4096, or what the "
      "model was made for where that is less",
      "0", NULL, 0, 1 << 24, AT(context)},
-    {"memory", 0, CLI_BYTES, CLI_GROUP_MODEL, COMPUTES, "SIZE",
+    {"memory", 0, CLI_BYTES, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), "SIZE",
      "refuse to take more than this much memory; 900M, 1.5G, 2GiB (K, M, G are powers of 1024, "
      "KB, MB, GB of 1000)",
      NULL, NULL, 0, 0, AT(memory)},
@@ -416,10 +662,14 @@ const cli_option cli_options[] = {
     {"rope", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(INSPECT), "FORM",
      "PhoneLM: which published form of its rotary embedding", NULL, "call|table|float", 0, 0,
      AT(rope)},
-    {"cpu", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES, "LEVEL",
+    {"cpu", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), "LEVEL",
      "the highest set of instructions to use", NULL,
      "ref|avx2|avxvnni|avx512vnni|neon|dotprod|i8mm", 0, 0, AT(cpu)},
-    {"no-cache", 0, CLI_FLAG, CLI_GROUP_MODEL, COMPUTES, NULL,
+    {"lora", 0, CLI_TEXTS, CLI_GROUP_MODEL, COMPUTES | IN(MERGE), "FILE[:SCALE]",
+     "an adapter that corrects the model: a GGUF file or a PEFT folder; SCALE times as "
+     "strong as it was made, 1 where it is absent; repeatable",
+     NULL, NULL, 0, 0, AT(lora)},
+    {"no-cache", 0, CLI_FLAG, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), NULL,
      "pack weights into memory, not into a cache file", NULL, NULL, 0, 0, AT(no_cache)},
     /* general */
     {"json", 0, CLI_FLAG, CLI_GROUP_GENERAL, EVERYWHERE, NULL,
@@ -452,8 +702,16 @@ int cli_option_listed(const cli_option *option, const cli_command *command)
     return (option->commands >> (command - cli_commands)) & 1;
 }
 
+/* Training draws from a seed, too, and has words of its own for it. */
+static int has_own_seed(const cli_command *command)
+{
+    return command == &cli_commands[CLI_TRAIN] || command == &cli_commands[CLI_ADAPT];
+}
+
 int cli_option_taken(const cli_option *option, const cli_command *command)
 {
     return option->group == CLI_GROUP_MODEL || option->group == CLI_GROUP_GENERAL ||
-           strcmp(option->name, "seed") == 0 || cli_option_listed(option, command);
+           (option->group == CLI_GROUP_SAMPLING && strcmp(option->name, "seed") == 0 &&
+            !has_own_seed(command)) ||
+           cli_option_listed(option, command);
 }

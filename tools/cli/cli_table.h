@@ -20,7 +20,12 @@ typedef enum cli_command_id {
     CLI_BENCH,
     CLI_CONVERT,
     CLI_QUANTIZE,
+    CLI_MERGE,
+    CLI_TRAIN,
+    CLI_PULL,
+    CLI_ADAPT,
     CLI_LIST,
+    CLI_SHOW,
     CLI_RM,
     CLI_DOCTOR,
     CLI_N_COMMANDS
@@ -82,7 +87,10 @@ typedef struct cli_environment {
     const char *help;
 } cli_environment;
 
-enum { CLI_MAX_OPTIONS = 128 };
+enum {
+    CLI_MAX_OPTIONS = 128,
+    CLI_MAX_WORDS = 256 /* positional arguments of any command */
+};
 
 extern const cli_command cli_commands[CLI_N_COMMANDS];
 extern const cli_option cli_options[];

@@ -11,7 +11,8 @@ typedef struct inspection {
     bantam_model *model; /* NULL where it cannot be run */
     bantam_error why;    /* and then the reason */
     bantam_model_info info;
-    bantam_tokenizer *tokenizer; /* NULL where there is none */
+    const bantam_tokenizer *tokenizer; /* NULL where there is none */
+    bantam_tokenizer *alone;           /* that of a file without a model that can be run */
     bantam_tokenizer_info words;
     char path[PATH_MAX];
 } inspection;
@@ -258,15 +259,21 @@ int cli_inspect(const cli_args *args)
 
     /* Neither has to be there: a file of weights for another program is worth a look, too. */
     const bantam_status model = bantam_model_open(&in.model, in.path, &form, &in.why);
-    const bantam_status words = bantam_tokenizer_open(&in.tokenizer, in.path, &err);
-    if (model == BANTAM_OK) bantam_model_describe(in.model, &in.info);
-    if (words == BANTAM_OK) bantam_tokenizer_describe(in.tokenizer, &in.words);
+    bantam_status words = BANTAM_OK;
+    if (model == BANTAM_OK) {
+        bantam_model_describe(in.model, &in.info);
+        in.tokenizer = bantam_model_tokenizer(in.model);
+    } else {
+        words = bantam_tokenizer_open(&in.alone, in.path, &err);
+        in.tokenizer = in.alone;
+    }
+    if (in.tokenizer) bantam_tokenizer_describe(in.tokenizer, &in.words);
     if (model == BANTAM_ERR_NOMEM || words == BANTAM_ERR_NOMEM) {
         status = cli_fail(model == BANTAM_ERR_NOMEM ? &in.why : &err);
     } else {
         status = args->json ? put_json(&in, args) : put_plain(&in, args);
     }
-    bantam_tokenizer_close(in.tokenizer);
+    bantam_tokenizer_close(in.alone);
     bantam_model_close(in.model);
     bantam_archive_close(in.archive);
     return status;

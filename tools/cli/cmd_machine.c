@@ -1,4 +1,4 @@
-/* cmd_machine.c - `bantam list` and `bantam doctor`: what there is on this machine. */
+/* cmd_machine.c - `bantam doctor`: what there is on this machine. */
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
@@ -12,51 +12,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-/* ---- list -------------------------------------------------------------------------------- */
-
-typedef struct listing {
-    const cli_args *args;
-    json_t *models; /* NULL unless --json */
-    size_t n;
-} listing;
-
-static bool on_model(void *user, const bantam_listed_model *m)
-{
-    listing *l = user;
-
-    l->n++;
-    if (l->models) {
-        json_array_append_new(l->models,
-                              json_pack("{s:o,s:o,s:I}", "name", cli_json_text(m->name), "path",
-                                        cli_json_text(m->path), "bytes", (json_int_t)m->bytes));
-        return true;
-    }
-    cli_put_text(m->name);
-    if (!l->args->quiet) {
-        const int gap = m->name.size < 44 ? (int)(44 - m->name.size) : 1;
-        cli_printf("%*s%9.1f MB  ", gap, "", (double)m->bytes / 1e6);
-        cli_put_text(m->path);
-    }
-    cli_put("\n", 1);
-    return true;
-}
-
-int cli_list(const cli_args *args)
-{
-    listing l = {.args = args, .models = args->json ? json_array() : NULL};
-    bantam_error err = {0};
-
-    if (bantam_list_models(on_model, &l, &err)) {
-        json_decref(l.models);
-        return cli_fail(&err);
-    }
-    if (l.models)
-        cli_put_json(json_pack("{s:o}", "models", l.models));
-    else if (l.n == 0)
-        cli_note("there are no models in the Hugging Face hub cache");
-    return CLI_OK;
-}
 
 /* ---- doctor ------------------------------------------------------------------------------ */
 

@@ -1,4 +1,4 @@
-/* cmd_rm.c - `bantam rm --cache`: takes packed weights away again. */
+/* cmd_rm.c - `bantam rm`: takes models, or only their packed weights, away again. */
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
@@ -35,18 +35,31 @@ static const char *path_of(const char *word, char path[PATH_MAX])
     return bantam_locate(word, path, PATH_MAX, NULL) == BANTAM_OK ? path : word;
 }
 
-int cli_rm(const cli_args *args)
+static bantam_status remove_one(const cli_args *args, const char *word, removal *r,
+                                bantam_error *err)
 {
     char path[PATH_MAX];
-    const char *model = args->words[0];
-    removal r = {.files = args->json ? json_array() : NULL, .quiet = args->quiet};
-    bantam_error err = {0};
 
-    if (!args->cache) {
-        json_decref(r.files);
-        return cli_usage("models are not removed; --cache removes their cache files");
+    if (!args->cache) return bantam_remove_model(word, on_removed, r, err);
+    return bantam_cache_remove(word ? path_of(word, path) : NULL, on_removed, r, err);
+}
+
+int cli_rm(const cli_args *args)
+{
+    removal r = {.quiet = args->quiet};
+    bantam_error err = {0};
+    bantam_status failed = BANTAM_OK;
+
+    if (!args->cache && args->n_words == 0) {
+        return cli_usage("MODEL is missing: give a name from 'bantam list', a .gguf file or a "
+                         "folder; or --cache");
     }
-    if (bantam_cache_remove(model ? path_of(model, path) : NULL, on_removed, &r, &err)) {
+    r.files = args->json ? json_array() : NULL;
+    if (args->n_words == 0) failed = remove_one(args, NULL, &r, &err);
+    for (size_t i = 0; i < args->n_words && !failed; i++) {
+        failed = remove_one(args, args->words[i], &r, &err);
+    }
+    if (failed) {
         json_decref(r.files);
         return cli_fail(&err);
     }

@@ -17,7 +17,12 @@ static int (*const actions[CLI_N_COMMANDS])(const cli_args *args) = {
     [CLI_BENCH] = cli_bench,
     [CLI_CONVERT] = cli_convert,
     [CLI_QUANTIZE] = cli_quantize,
+    [CLI_MERGE] = cli_merge,
+    [CLI_TRAIN] = cli_train,
+    [CLI_PULL] = cli_pull,
+    [CLI_ADAPT] = cli_adapt,
     [CLI_LIST] = cli_list,
+    [CLI_SHOW] = cli_show,
     [CLI_RM] = cli_rm,
     [CLI_DOCTOR] = cli_doctor,
 };
@@ -25,7 +30,9 @@ static int (*const actions[CLI_N_COMMANDS])(const cli_args *args) = {
 /* Commands that write a model have a file to clean up. */
 static bool has_file(const cli_command *command)
 {
-    return command == &cli_commands[CLI_CONVERT] || command == &cli_commands[CLI_QUANTIZE];
+    return command == &cli_commands[CLI_CONVERT] || command == &cli_commands[CLI_QUANTIZE] ||
+           command == &cli_commands[CLI_ADAPT] || command == &cli_commands[CLI_MERGE] ||
+           command == &cli_commands[CLI_PULL] || command == &cli_commands[CLI_TRAIN];
 }
 
 static int run_command(const cli_command *command, int argc, char **argv)
