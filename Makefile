@@ -20,7 +20,8 @@ build/build.ninja:
 setup:
 	@sh scripts/setup.sh $(SETUP)
 
-demo: setup all
+demo: setup build/build.ninja
+	@cmake --build --preset release --target bantam_cli
 	@sh scripts/demo.sh build
 
 test: setup check

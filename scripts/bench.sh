@@ -81,6 +81,7 @@ if [ "${BANTAM_BENCH_KERNELS:-}" != no ] && [ -x "$build/tests/kernel_check" ]; 
     say "kernels"
     echo '```'
     "$build/tests/kernel_check" --bench || say "kernel_check --bench: exit $?"
+    "$build/bantam-bench-sampler" || say "bantam-bench-sampler: exit $?"
     echo '```'
     echo
 fi
@@ -109,3 +110,16 @@ for shape in "$@"; do
     done
 done
 rm -f "$result"
+
+echo
+echo "Tokenizers of these files, processor time:"
+echo '```'
+for shape in "$@"; do
+    for type in $types; do
+        model=$folder/$shape-$type.gguf
+        [ -f "$model" ] || continue
+        echo "$shape: $("$build/bantam-bench-tokenizer" "$model")"
+        break
+    done
+done
+echo '```'

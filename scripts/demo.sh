@@ -1,29 +1,44 @@
 #!/bin/sh
-# demo.sh BUILD - the main job, on a machine that has no model yet.
-#
-# Until a trained model is built in, this makes a tiny model with seeded random weights: what it
-# writes is noise, but it takes the whole way from a model file to text.
+# demo.sh BUILD - the main job, on a machine that has no model but the built-in one.
 set -eu
 build=$1
 bantam=$build/bantam
-model=$build/demo.gguf
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
 
-"$build/bantam-random-model" tiny Q8_0 7 "$model"
-say "A model file: random weights, so that the text below is noise, not language"
-"$bantam" inspect "$model" | head -n 14
+if ! "$bantam" list -q | grep -q -x bantam-mini; then
+    echo "this build has no built-in model: models/bantam-mini.gguf is not there, or BANTAM_BUILTIN is off" >&2
+    exit 1
+fi
+say "bantam-mini, the small model inside the program"
+"$bantam" inspect | grep -E '^(bytes|type|parameters|layers|width|vocabulary|context) '
 
-say "\$ bantam run demo.gguf \"Once upon a time\" -n 48 --seed 7"
-"$bantam" run "$model" "Once upon a time" -n 48 --seed 7 --ignore-eos
+say "\$ bantam run \"Tell me a story about a dog.\""
+"$bantam" run -v --temp 0.6 --min-p 0.05 --seed 7 "Tell me a story about a dog." 2>"$build/demo.err"
 echo
+tail -n 1 "$build/demo.err"
 
-say "\$ bantam run ... --json: rates, and the memory planned for the model beside the whole process's peak"
-"$bantam" run "$model" "Once upon a time" -n 48 --seed 7 --ignore-eos --json |
-    tr ',' '\n' | grep -E 'tok_s|bytes|tokens"' | grep -v '"tokens":\[' | tr -d '{}'
+say "Positive or negative?"
+while read -r sentence; do
+    label=$(printf 'positive or negative?\n%s' "$sentence" | "$bantam" run --temp 0 -n 4)
+    printf '%-9s %s\n' "$label" "$sentence"
+done <<'EOT'
+A warm and funny film that made me smile from start to end.
+The plot is a mess and the jokes fall flat.
+It is a charming and often moving journey.
+I was bored after ten minutes, and it only got worse.
+The actors are wonderful, and the music is beautiful.
+EOT
 
-say "\$ bantam tokenize demo.gguf \"Grüße, 2 small models\""
-"$bantam" tokenize "$model" "Grüße, 2 small models"
+text="Anna lives in Oakville and is a baker. She works in a small bakery. Anna bakes fresh bread every \
+day. She gets up early. People like her because she is friendly. On Sundays she rides a horse."
+say "A paragraph"
+echo "$text" | fold -s -w 96
+say "in one sentence"
+printf 'Summarize in one sentence:\n%s' "$text" | "$bantam" run --temp 0 -n 60
 
-say "Now give it a real one: bantam run path/to/model.gguf \"Write a haiku about chickens.\""
+say "The memory planned for all this, and the most that the whole process held, in bytes"
+"$bantam" run --json --temp 0 "Who are you?" | tr ',{' '[\n*]' | grep -E '_bytes"' | tr -d '"}'
+
+say "Now give it a real model: bantam run path/to/model.gguf \"Write a haiku about chickens.\""

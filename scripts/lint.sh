@@ -12,7 +12,7 @@ library=$(echo "$sources" | grep '^src/')
 floor() {
     case $1 in
     base) echo 0 ;; quant) echo 1 ;; format | kernel) echo 2 ;; model | vision | token | template | sample) echo 3 ;;
-    session) echo 4 ;; task | compress | train) echo 5 ;; api) echo 6 ;; bantam) echo 0 ;; *) echo 9 ;;
+    session) echo 4 ;; task | compress | train | store) echo 5 ;; api | fetch) echo 6 ;; bantam) echo 0 ;; *) echo 9 ;;
     esac
 }
 for file in $library; do
@@ -23,7 +23,7 @@ for file in $library; do
     done
 done
 for file in $(echo "$sources" | grep -E '^tools/(cli|server)/'); do
-    grep -nE '#include "(base|quant|format|kernel|model|token|sample|session|compress|api)/' "$file" &&
+    grep -nE '#include "(base|quant|format|kernel|model|token|sample|session|compress|train|store|fetch|api)/' "$file" &&
         complain "$file: the command sees only the public header"
 done
 
@@ -54,13 +54,15 @@ for header in $(echo "$sources" | grep '^src/.*\.h$\|^tools/.*\.h$'); do
         cc -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -Iinclude -Isrc -I. -fsyntax-only -x c - ||
         complain "$header: does not compile alone"
 done
-echo '#include "bantam/bantam.h"' | cc -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only -x c - ||
-    complain "bantam.h: does not compile as C99"
-if command -v c++ > /dev/null; then
-    echo '#include "bantam/bantam.h"' |
+for header in include/bantam/*.h; do
+    echo "#include \"${header#include/}\"" |
+        cc -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only -x c - ||
+        complain "$header: does not compile as C99"
+    command -v c++ > /dev/null || continue
+    echo "#include \"${header#include/}\"" |
         c++ -std=c++17 -Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only -x c++ - ||
-        complain "bantam.h: does not compile as C++17"
-fi
+        complain "$header: does not compile as C++17"
+done
 
 if command -v clang-format > /dev/null; then
     clang-format --dry-run -Werror $sources 2>&1 | grep -E 'error' | sed 's/: error.*//' | sort -u | cut -d: -f1 | uniq -c |

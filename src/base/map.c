@@ -48,8 +48,8 @@ static struct sigaction found[MAX_FOUND];
 static atomic_uint n_found;
 
 struct bnt_map {
-    int fd;        /* owns */
-    uint8_t *data; /* owns; NULL when size is 0 */
+    int fd;              /* owns; -1 for borrowed memory */
+    const uint8_t *data; /* owns where there is a slot, else borrows; NULL when size is 0 */
     size_t size;
     slot *slot; /* owns */
 };
@@ -256,12 +256,20 @@ bantam_status bnt_map_open(bnt_map **out, const char *path, bantam_error *err)
     return BANTAM_OK;
 }
 
+bantam_status bnt_map_wrap(bnt_map **out, const void *data, size_t size, bantam_error *err)
+{
+    *out = bnt_calloc(1, sizeof **out);
+    if (!*out) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory");
+    **out = (bnt_map){.fd = -1, .data = data, .size = size};
+    return BANTAM_OK;
+}
+
 void bnt_map_close(bnt_map *map)
 {
     if (!map) return;
     /* The slot first: an address that is unmapped may be given to somebody else. */
     if (map->slot) slot_end(map->slot);
-    if (map->data) munmap(map->data, map->size);
+    if (map->slot && map->data) munmap((void *)(uintptr_t)map->data, map->size);
     if (map->fd >= 0) close(map->fd);
     bnt_free(map);
 }
@@ -284,7 +292,7 @@ bool bnt_map_damaged(const bnt_map *map)
 bool bnt_map_stamp_of(const bnt_map *map, bnt_map_stamp *out)
 {
     struct stat st;
-    if (fstat(map->fd, &st)) return false;
+    if (map->fd < 0 || fstat(map->fd, &st)) return false;
 #ifdef __APPLE__
     const struct timespec modified = st.st_mtimespec;
 #else
@@ -301,5 +309,6 @@ bool bnt_map_stamp_of(const bnt_map *map, bnt_map_stamp *out)
 bool bnt_map_check(const bnt_map *map)
 {
     struct stat st;
+    if (map->fd < 0) return false;
     return bnt_map_damaged(map) || fstat(map->fd, &st) || (uintmax_t)st.st_size < map->size;
 }

@@ -20,6 +20,9 @@ typedef struct bnt_map bnt_map;
  * link loop; opening never blocks. An empty file maps to size 0. Messages begin with the path.
  */
 bantam_status bnt_map_open(bnt_map **out, const char *path, bantam_error *err);
+/* Bytes that lie in memory already, as a mapping; borrowed until it is closed. They have no
+ * stamp and are never damaged. */
+bantam_status bnt_map_wrap(bnt_map **out, const void *data, size_t size, bantam_error *err);
 void bnt_map_close(bnt_map *map); /* accepts NULL */
 
 const uint8_t *bnt_map_data(const bnt_map *map);

@@ -5,15 +5,17 @@
  *     raw ... padding ... | header (16) | block, aligned to 64 ...
  *
  * The header keeps how far the block lies behind malloc's and how many bytes were asked for.
- * A large table is mapped instead, and begins where a large page does:
+ * A large table takes pages instead (pages.h), and the header lies at the end of the first 64
+ * bytes of them:
  *
- *     margin ... header (16) | block ...
+ *     ... header (16) | block ...
  *
  * The atomics are the only mutable globals here. Each is a counter of its own; no other memory
  * is published through them, so relaxed order is enough.
  */
 #include "base/mem.h"
 #include "base/checked.h"
+#include "base/pages.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -23,29 +25,24 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 /* Sanitizers watch what malloc hands out, so that they get all of it to see. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WATCHED 1
+#define WATCHED true
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                     \
     __has_feature(thread_sanitizer)
-#define WATCHED 1
+#define WATCHED true
 #endif
 #endif
-#if defined(MADV_HUGEPAGE) && !defined(WATCHED)
-#define MAPS_LARGE 1
-#else
-#define MAPS_LARGE 0
+#ifndef WATCHED
+#define WATCHED false
 #endif
 
 enum { ALIGN = 64 };
 
 typedef struct header {
-    size_t shift, size; /* shift 0: the block is mapped */
+    size_t shift, size; /* shift 0: the block lies in pages of its own */
 } header;
 
 /* Worst case: raw is aligned to nothing. */
@@ -87,13 +84,18 @@ static char *place(void *raw)
     return (char *)raw + (aligned - (uintptr_t)raw);
 }
 
+static void *count_in(void *block, size_t size)
+{
+    atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n_live_bytes, (int_least64_t)size, memory_order_relaxed);
+    return block;
+}
+
 static void *hand_out(void *raw, size_t size)
 {
     char *const block = place(raw);
     *header_of(block) = (header){(size_t)(block - (char *)raw), size};
-    atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&n_live_bytes, (int_least64_t)size, memory_order_relaxed);
-    return block;
+    return count_in(block, size);
 }
 
 void *bnt_alloc(size_t size)
@@ -117,82 +119,18 @@ void *bnt_calloc(size_t n, size_t size)
 
 /* ---- large tables ---- */
 
-#if MAPS_LARGE
-
-enum {
-    LARGE = 2 << 20,   /* the large pages of x86-64, and of aarch64 with pages of 4 KiB */
-    LEAST = LARGE / 2, /* bytes for which one is worth its place */
-    MARGIN = 64 << 10  /* a whole number of pages of any size, for the header */
-};
-
-/* The bytes that lie in large pages: a last one only where it is used by half. */
-static size_t bytes_in_large(size_t size)
-{
-    const size_t rest = size % LARGE;
-    return size - rest + (rest >= LEAST ? LARGE : 0);
-}
-
-/* Bytes of the whole mapping, and from its start to the block. No size wraps: with_extra() has
- * held it against PTRDIFF_MAX. */
-static size_t mapped_bytes(size_t size)
-{
-    const size_t large = bytes_in_large(size);
-    const size_t whole = (size + MARGIN - 1) & ~(size_t)(MARGIN - 1);
-    return MARGIN + (whole > large ? whole : large);
-}
-
-/* Takes a large page too much, in order to begin where one begins, and gives back what is too
- * much on either side. */
-static void *map_large(size_t size)
-{
-    const size_t bytes = mapped_bytes(size);
-    char *const all =
-        mmap(NULL, bytes + LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED) return NULL;
-
-    const uintptr_t block = ((uintptr_t)all + MARGIN + LARGE - 1) & ~(uintptr_t)(LARGE - 1);
-    const size_t before = (size_t)(block - MARGIN - (uintptr_t)all);
-    if (before) munmap(all, before);
-    if (before < LARGE) munmap(all + before + bytes, LARGE - before);
-    char *const start = all + before + MARGIN;
-    (void)madvise(start, bytes_in_large(size), MADV_HUGEPAGE); /* small pages work, too */
-    *header_of(start) = (header){0, size};
-    return start;
-}
-
-static void unmap_large(void *block, size_t size)
-{
-    munmap((char *)block - MARGIN, mapped_bytes(size));
-}
-
 void *bnt_calloc_large(size_t n, size_t size)
 {
-    size_t bytes, total;
-    if (!bnt_mul_size(n, size, &bytes) || bytes < LEAST) return bnt_calloc(n, size);
-    if (!admit() || !with_extra(bytes, &total) || total > PTRDIFF_MAX - 4 * (size_t)LARGE) {
-        return NULL;
-    }
-    void *const block = map_large(bytes);
-    if (!block) return NULL;
-    atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&n_live_bytes, (int_least64_t)bytes, memory_order_relaxed);
-    return block;
+    enum { LEAST = 1 << 20 };
+    size_t bytes;
+    if (WATCHED || !bnt_mul_size(n, size, &bytes) || bytes < LEAST) return bnt_calloc(n, size);
+    if (!admit() || bytes > PTRDIFF_MAX) return NULL;
+
+    char *const pages = bnt_pages_alloc(ALIGN + bytes);
+    if (!pages) return NULL;
+    *header_of(pages + ALIGN) = (header){0, bytes};
+    return count_in(pages + ALIGN, bytes);
 }
-
-#else
-
-static void unmap_large(void *block, size_t size)
-{
-    (void)block;
-    (void)size;
-}
-
-void *bnt_calloc_large(size_t n, size_t size)
-{
-    return bnt_calloc(n, size);
-}
-
-#endif
 
 /* ---- */
 
@@ -207,7 +145,7 @@ void *bnt_realloc(void *block, size_t n, size_t size)
     if (!admit()) return NULL;
 
     const header old = *header_of(block);
-    assert(old.shift); /* mapped blocks do not grow */
+    assert(old.shift); /* blocks in pages do not grow */
     char *const raw = realloc((char *)block - old.shift, total);
     if (!raw) return NULL;
 
@@ -232,7 +170,7 @@ void bnt_free(void *block)
     if (h.shift) {
         free((char *)block - h.shift);
     } else {
-        unmap_large(block, h.size);
+        bnt_pages_free((char *)block - ALIGN, ALIGN + h.size);
     }
 }
 

@@ -13,9 +13,7 @@
 void *bnt_alloc(size_t size);
 void *bnt_calloc(size_t n, size_t size);
 /* As bnt_calloc, for tables that will be touched all over, in no order: those of a MiB and more
- * lie in large pages where the system has them, because the first touch of each small page
- * costs more than what is then done there. Up to half a large page more is used than was asked
- * for. Not for bnt_realloc. */
+ * are pages of pages.h. Not for bnt_realloc. */
 void *bnt_calloc_large(size_t n, size_t size);
 /* For growing plain arrays; keeps the old block when it fails. */
 void *bnt_realloc(void *block, size_t n, size_t size);

@@ -1,14 +1,15 @@
 /* pages.h - large memory in whole pages, straight from the system.
  *
- * For what is too large for the heap and lives as long as a model. Nothing here is counted by
- * mem.h.
+ * For what is too large for the heap and lives as long as a model. Nothing here is counted;
+ * what mem.h takes from here it counts itself.
  */
 #ifndef BNT_BASE_PAGES_H
 #define BNT_BASE_PAGES_H
 #include <stddef.h>
 
-/* Zeros, at the beginning of a page; the system is told that large pages are welcome. NULL when
- * out of memory, and for size 0. */
+/* Zeros, in large pages where the system has them, because the first touch of each small page
+ * costs more than clearing it: up to half a large page more is used than was asked for. NULL
+ * when out of memory, and for size 0. */
 void *bnt_pages_alloc(size_t size);
 void bnt_pages_free(void *pages, size_t size); /* accepts NULL */
 

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "format/archive_parts.h"
+#include "format/builtin.h"
 #include "format/grow.h"
 #include "format/shards.h"
 #include "format/sniff.h"
@@ -72,7 +73,7 @@ bantam_status bnt_archive_add(bnt_archive *a, const char *path, bantam_error *er
     part.path = parts ? bnt_strdup(path, strlen(path)) : NULL;
     if (!part.path) return bnt_fail(err, BANTAM_ERR_NOMEM, "%s: out of memory", path);
 
-    status = bnt_map_open(&part.map, path, err);
+    status = bnt_builtin_map(&part.map, path, err);
     if (!status) {
         status = parse_part(&part, err);
         if (status) bnt_fail_within(err, status, "%s: ", path);

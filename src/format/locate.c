@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "format/builtin.h"
 #include "format/grow.h"
 #include "format/order.h"
 #include "format/shards.h"
@@ -99,9 +100,7 @@ typedef struct wanted {
     const char *file;  /* the rest after ORG/NAME/; NULL where not said */
 } wanted;
 
-/* An organization or repository: letters, digits and ._- as the hub allows them. "--" is the
- * cache's own separator. */
-static bool is_repo_part(bantam_text t)
+bool bnt_is_repo_part(bantam_text t)
 {
     if (!t.size || t.size > MAX_PART_BYTES || t.data[0] == '.' || t.data[0] == '-') {
         return false;
@@ -116,8 +115,7 @@ static bool is_repo_part(bantam_text t)
     return true;
 }
 
-/* A path below a snapshot: plain components, printable. */
-static bool is_inner_path(const char *path)
+bool bnt_is_inner_path(const char *path)
 {
     if (!bnt_utf8_valid(path, strlen(path))) return false;
     for (const char *at = path;; at++) {
@@ -148,18 +146,18 @@ static bantam_status split_name(const char *name, wanted *out, bantam_error *err
     const char *const slash = strchr(name, '/');
     if (slash) {
         out->org = (bantam_text){name, (size_t)(slash - name)};
-        if (!is_repo_part(out->org)) return bad_name(name, err);
+        if (!bnt_is_repo_part(out->org)) return bad_name(name, err);
         rest = slash + 1;
     }
     out->repo = (bantam_text){rest, strcspn(rest, "/:")};
-    if (!is_repo_part(out->repo)) return bad_name(name, err);
+    if (!bnt_is_repo_part(out->repo)) return bad_name(name, err);
     const char *const end = rest + out->repo.size;
     if (*end == ':') {
         out->quant = text_of(end + 1);
-        if (!is_repo_part(out->quant)) return bad_name(name, err);
+        if (!bnt_is_repo_part(out->quant)) return bad_name(name, err);
     } else if (*end == '/') {
         out->file = end + 1;
-        if (!is_inner_path(out->file)) return bad_name(name, err);
+        if (!bnt_is_inner_path(out->file)) return bad_name(name, err);
         if (!bnt_name_ends(text_of(out->file), ".gguf")) return bad_name(name, err);
     }
     return BANTAM_OK;
@@ -174,7 +172,7 @@ static bool read_repo_name(const char *folder, bantam_text *org, bantam_text *re
 
     *org = (bantam_text){name, dashes ? (size_t)(dashes - name) : 0};
     *repo = text_of(dashes ? dashes + 2 : name);
-    return is_repo_part(*repo) && (!dashes || is_repo_part(*org));
+    return bnt_is_repo_part(*repo) && (!dashes || bnt_is_repo_part(*org));
 }
 
 static bool same_text(bantam_text a, bantam_text b)
@@ -263,8 +261,7 @@ static bantam_status find_snapshot(const char *hub, const char *folder, char **o
 
 /* ---- what a snapshot holds --------------------------------------------------------------- */
 
-/* A gguf file that stands for a model: no image projector, and of a set the first shard. */
-static bool is_model_gguf(const char *name)
+bool bnt_is_model_gguf(const char *name)
 {
     const bantam_text t = text_of(name);
     bnt_shard_name shard;
@@ -294,7 +291,7 @@ static bantam_status look_into(const char *snapshot, contents *out, bantam_error
         const char *const name = out->files.names[i];
         if (!strcmp(name, "config.json")) out->config = true;
         if (is_weights(name)) out->n_weights++;
-        if (is_model_gguf(name)) out->n_gguf++;
+        if (bnt_is_model_gguf(name)) out->n_gguf++;
     }
     return status;
 }
@@ -306,15 +303,15 @@ static bool is_model_folder(const contents *c)
     return c->config && (c->n_weights || !c->n_gguf);
 }
 
-/* Whether quant stands in name between marks: "Q4_K" is not in "m-Q4_K_M.gguf". */
-static bool has_quant(const char *name, bantam_text quant)
+bool bnt_gguf_has_quant(const char *name, bantam_text quant)
 {
     static const char marks[] = "-./";
+    const size_t n = strlen(name);
 
-    for (const char *at = name; strlen(at) >= quant.size; at++) {
-        if (at > name && !strchr(marks, at[-1])) continue;
-        if (strncasecmp(at, quant.data, quant.size) != 0) continue;
-        if (at[quant.size] && strchr(marks, at[quant.size])) return true;
+    for (size_t at = 0; at < n && n - at > quant.size; at++) {
+        if (at && !strchr(marks, name[at - 1])) continue;
+        if (!strchr(marks, name[at + quant.size])) continue;
+        if (strncasecmp(name + at, quant.data, quant.size) == 0) return true;
     }
     return false;
 }
@@ -328,7 +325,8 @@ static bantam_status choose_gguf(const contents *c, const char *name, bantam_tex
 
     for (size_t i = 0; i < c->files.n; i++) {
         const char *const file = c->files.names[i];
-        if (!is_model_gguf(file) || (quant.size && !has_quant(file, quant))) continue;
+        if (!bnt_is_model_gguf(file) || (quant.size && !bnt_gguf_has_quant(file, quant)))
+            continue;
         *out = file;
         n++;
         const int more =
@@ -431,9 +429,7 @@ static bantam_status put_path(const char *found, char *path, size_t capacity, ba
     return BANTAM_OK;
 }
 
-/* Names that can only be meant as paths. FILE.gguf and FOLDER/FILE.gguf are among them: a file
- * of the cache has a repository's two names before it. */
-static bool is_path(const char *name)
+bool bnt_is_model_path(const char *name)
 {
     if (name[0] == '/' || name[0] == '~' || name[0] == '.') return true;
     const char *const slash = strchr(name, '/');
@@ -450,7 +446,8 @@ bantam_status bnt_locate(const char *name, char *path, size_t capacity, bantam_e
     if (bnt_file_kind_of(name) != BNT_FILE_ABSENT) {
         return put_path(name, path, capacity, err);
     }
-    if (is_path(name)) {
+    if (bnt_builtin_is(name)) return put_path(name, path, capacity, err);
+    if (bnt_is_model_path(name)) {
         return bnt_fail(err, BANTAM_ERR_IO, "%s: no such file or folder", name);
     }
     bantam_status status = split_name(name, &w, err);
@@ -462,6 +459,35 @@ bantam_status bnt_locate(const char *name, char *path, size_t capacity, bantam_e
     if (!status) status = locate_in(hub, name, &w, &found, err);
     if (!status) status = put_path(found, path, capacity, err);
     bnt_free(found);
+    bnt_free(hub);
+    return status;
+}
+
+bantam_status bnt_hub_repository(const char *name, char **out, const char **file,
+                                 bantam_error *err)
+{
+    wanted w;
+    listing repos = {0};
+    const char *repo = NULL;
+    char *hub = NULL;
+
+    *out = NULL;
+    *file = NULL;
+    bantam_status status = split_name(name, &w, err);
+    if (!status) status = hub_folder(&hub, err);
+    if (!status && hub && bnt_file_kind_of(hub) == BNT_FILE_FOLDER) {
+        status = list_folder(hub, &repos, err);
+        if (!status) {
+            status = find_repo(&repos, name, &w, &repo, err);
+            if (status == BANTAM_ERR_IO) status = BANTAM_OK; /* there is none */
+        }
+    }
+    if (!status && repo) {
+        *out = bnt_path_join(hub, repo);
+        *file = w.file ? w.file : w.quant.size ? w.quant.data : NULL;
+        if (!*out) status = no_memory(err);
+    }
+    free_listing(&repos);
     bnt_free(hub);
     return status;
 }
@@ -493,8 +519,7 @@ static uint64_t file_bytes(const char *path)
     return stat(path, &st) || st.st_size < 0 ? 0 : (uint64_t)st.st_size;
 }
 
-/* Bytes of a gguf file with all its shards. */
-static uint64_t gguf_bytes(const char *path)
+uint64_t bnt_gguf_bytes(const char *path)
 {
     bnt_shard_name shard;
     uint64_t sum = 0;
@@ -563,11 +588,11 @@ static bantam_status add_snapshot(entries *e, const char *snapshot, bantam_text 
     } else {
         for (size_t i = 0; i < c.files.n && !status; i++) {
             const char *const file = c.files.names[i];
-            if (!is_model_gguf(file)) continue;
+            if (!bnt_is_model_gguf(file)) continue;
             char *const path = bnt_path_join(snapshot, file);
             /* A file of an organization's repository can be named; else only a sole one. */
             const char *const shown = c.n_gguf > 1 && org.size ? file : NULL;
-            status = path ? add_entry(e, org, repo, shown, path, gguf_bytes(path), err)
+            status = path ? add_entry(e, org, repo, shown, path, bnt_gguf_bytes(path), err)
                           : no_memory(err);
             bnt_free(path);
         }
@@ -599,7 +624,8 @@ static bool name_before(const void *things, uint32_t a, uint32_t b)
     return strcmp(items[a].name, items[b].name) < 0;
 }
 
-static bantam_status report(const entries *e, bantam_list_fn fn, void *user, bantam_error *err)
+static bantam_status report(const entries *e, const char *source, bantam_list_fn fn, void *user,
+                            bantam_error *err)
 {
     uint32_t *const order = (uint32_t *)bnt_calloc(e->n, sizeof *order);
     if (!order) return no_memory(err);
@@ -611,7 +637,7 @@ static bantam_status report(const entries *e, bantam_list_fn fn, void *user, ban
     for (size_t i = 0; i < e->n; i++) {
         const entry *const item = &e->items[order[i]];
         const bantam_listed_model model = {text_of(item->name), text_of(item->path),
-                                           item->bytes};
+                                           item->bytes, text_of(source)};
         if (!fn(user, &model)) break;
     }
     bnt_free(order);
@@ -626,9 +652,82 @@ bantam_status bnt_list_models(bantam_list_fn fn, void *user, bantam_error *err)
     bantam_status status = hub_folder(&hub, err);
     if (!status && hub && bnt_file_kind_of(hub) == BNT_FILE_FOLDER) {
         status = gather(hub, &e, err);
-        if (!status) status = report(&e, fn, user, err);
+        if (!status) status = report(&e, "hub", fn, user, err);
     }
     free_entries(&e);
     bnt_free(hub);
+    return status;
+}
+
+/* ---- plain folders ----------------------------------------------------------------------- */
+
+/* Adds a path as its own name. */
+static bantam_status add_path(entries *e, const char *path, uint64_t bytes, bantam_error *err)
+{
+    return add_entry(e, (bantam_text){0}, text_of(path), NULL, path, bytes, err);
+}
+
+/* Adds what one folder is or holds, folders in it left out. */
+static bantam_status add_plain(entries *e, const char *folder, bantam_error *err)
+{
+    contents c;
+
+    bantam_status status = look_into(folder, &c, err);
+    if (!status && c.config && c.n_weights) {
+        status = add_path(e, folder, folder_bytes(folder, &c), err);
+    }
+    for (size_t i = 0; i < c.files.n && !status; i++) {
+        if (!bnt_is_model_gguf(c.files.names[i])) continue;
+        char *const path = bnt_path_join(folder, c.files.names[i]);
+        if (!path) {
+            status = no_memory(err);
+        } else if (bnt_file_kind_of(path) == BNT_FILE_REGULAR) {
+            status = add_path(e, path, bnt_gguf_bytes(path), err);
+        }
+        bnt_free(path);
+    }
+    free_listing(&c.files);
+    return status;
+}
+
+/* Adds what the folders in a folder are or hold; one that cannot be read is passed over. */
+static bantam_status add_inner(entries *e, const char *folder, bantam_error *err)
+{
+    listing l = {0};
+
+    bantam_status status = list_folder(folder, &l, err);
+    for (size_t i = 0; i < l.n && !status; i++) {
+        char *const path = l.names[i][0] == '.' ? NULL : bnt_path_join(folder, l.names[i]);
+        if (path && bnt_file_kind_of(path) == BNT_FILE_FOLDER) {
+            status = add_plain(e, path, err);
+            if (status == BANTAM_ERR_IO) status = BANTAM_OK;
+        }
+        bnt_free(path);
+    }
+    free_listing(&l);
+    return status;
+}
+
+bantam_status bnt_list_folder(const char *folder, bantam_list_fn fn, void *user,
+                              bantam_error *err)
+{
+    entries e = {0};
+    const bnt_file_kind kind = bnt_file_kind_of(folder);
+    char *const plain = bnt_strdup(folder, strlen(folder));
+    bantam_status status = plain ? BANTAM_OK : no_memory(err);
+
+    for (size_t n = strlen(folder); plain && n > 1 && plain[n - 1] == '/'; n--) {
+        plain[n - 1] = '\0';
+    }
+    if (!status && kind == BNT_FILE_ABSENT) {
+        status = bnt_fail(err, BANTAM_ERR_IO, "%s: no such folder", folder);
+    } else if (!status && kind != BNT_FILE_FOLDER) {
+        status = bnt_fail(err, BANTAM_ERR_IO, "%s: expected a folder", folder);
+    }
+    if (!status) status = add_plain(&e, plain, err);
+    if (!status) status = add_inner(&e, plain, err);
+    if (!status) status = report(&e, "folder", fn, user, err);
+    free_entries(&e);
+    bnt_free(plain);
     return status;
 }

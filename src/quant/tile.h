@@ -40,8 +40,9 @@
  *   Q4_K, Q5_K  d s c - dmin m                   Q6_K  d s (c - 32)
  *
  * B4 and B8 are this project's own file types. s (c - 8) fits int8, so a block of B4 is summed
- * in whole numbers. The R16 types hold the same numbers as the GGUF types they are named after;
- * they live in memory and in cache files, never in a file given to others.
+ * in whole numbers; weights of a hostile file with |s| > 15 give other bits in each instruction
+ * set, and nothing worse. The R16 types hold the same numbers as the GGUF types they are named
+ * after; they live in memory and in cache files, never in a file given to others.
  */
 #ifndef BNT_QUANT_TILE_H
 #define BNT_QUANT_TILE_H

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "format/builtin.h"
 #include "token/load_parts.h"
 #include <string.h>
 
@@ -181,7 +182,7 @@ static bantam_status load_file(bnt_spec *spec, const char *path, const beside *b
                                bantam_error *err)
 {
     bnt_map *map = NULL;
-    bantam_status status = bnt_map_open(&map, path, err);
+    bantam_status status = bnt_builtin_map(&map, path, err);
 
     if (status) return status; /* which names the path */
     status = load_bytes(spec, (const char *)bnt_map_data(map), bnt_map_size(map),
@@ -195,7 +196,7 @@ static bantam_status load_file(bnt_spec *spec, const char *path, const beside *b
 static bantam_status file_is_gguf(const char *path, bool *is, bantam_error *err)
 {
     bnt_map *map = NULL;
-    const bantam_status status = bnt_map_open(&map, path, err);
+    const bantam_status status = bnt_builtin_map(&map, path, err);
 
     if (status) return status;
     *is = bnt_map_size(map) >= 4 && !memcmp(bnt_map_data(map), "GGUF", 4);

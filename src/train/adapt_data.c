@@ -10,8 +10,9 @@ enum {
     MOST_HELD_OUT = 50,        /* texts: more cost time and tell nothing more */
     MOST_HELD_OUT_ROWS = 4096, /* likewise */
     MOST_KEEP_ROWS = 2048,
-    MOST_OWN_ROWS = 16384, /* that the model writes */
-    LEAST_STEPS = 100,     /* where nothing is said of epochs */
+    LEAST_OWN_ROWS = 256,
+    MOST_OWN_ROWS = 8192, /* that the model writes */
+    LEAST_STEPS = 100,    /* where nothing is said of epochs */
     MEASUREMENTS = 20
 };
 
@@ -145,7 +146,7 @@ static bool on_writing(void *user, uint64_t done, uint64_t total)
 
 void bnt_adapt_rehearsal_options(const bnt_adapting *a, bnt_rehearsal_options *out)
 {
-    const uint64_t wanted = (uint64_t)a->keep_rows * a->o.steps + MOST_KEEP_ROWS;
+    const uint64_t wanted = (uint64_t)a->keep_rows * a->o.steps + LEAST_OWN_ROWS;
     const uint32_t least = 2 * a->o.sequence_tokens;
 
     *out = (bnt_rehearsal_options){

@@ -17,7 +17,8 @@ enum {
     MAX_THREADS = 1024
 };
 
-static const double usual_rate = 1e-3, usual_keep = 0.3, usual_limit = 0.03,
+static const double usual_rate = 1e-3, usual_keep = 0.3, usual_limit = 0.02,
+                    own_limit = 0.03 /* what it writes itself is hardest to keep */,
                     usual_held_out = 0.1, usual_pause = 300.0;
 
 static bantam_status within(const char *what, double found, double least, double most,
@@ -96,7 +97,7 @@ static void fill(bnt_adapting *a)
     fill_lengths(o, a->job->model->config.context_tokens);
     fill_share(&o->keep_share, usual_keep);
     fill_share(&o->held_out, usual_held_out);
-    if (o->keep_limit == 0.0) o->keep_limit = usual_limit;
+    if (o->keep_limit == 0.0) o->keep_limit = o->n_keep ? usual_limit : own_limit;
     if (o->keep_limit < 0.0) o->keep_limit = (double)INFINITY;
     if (!o->rank) o->rank = RANK;
     if (o->alpha == 0.0) o->alpha = 2.0 * o->rank;

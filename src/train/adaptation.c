@@ -1,4 +1,5 @@
-/* adaptation.c - the course of an adaptation: texts, plan, steps, and the best of what was found.
+/* adaptation.c - the course of an adaptation: texts, plan, steps, and the best of what was
+ * found.
  *
  * After every twentieth of the way the loss on texts held out is measured, and that on texts to
  * keep. Where these have become harder than is allowed, the adapter is measured at the strength
@@ -302,18 +303,23 @@ static bantam_status try_file(const char *path, bantam_error *err)
 static bantam_status try_out(const bnt_adapting *a, bantam_error *err)
 {
     const char *const out = a->job->out;
+    const bnt_archive *const archive = a->job->model->archive;
+    size_t n = strlen(out);
     bantam_status status;
 
-    if (bnt_file_kind_of(out) == BNT_FILE_FOLDER) {
-        char *const inside = bnt_path_join(out, "adapter_config.json");
-        if (!inside) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a path");
-        status = try_file(inside, err);
-        bnt_free(inside);
-    } else if (bnt_file_is_same(out, bnt_archive_path(a->job->model->archive))) {
-        return bnt_fail(err, BANTAM_ERR_INVALID, "%s: is the model itself", out);
-    } else {
-        status = try_file(out, err);
+    while (n > 1 && out[n - 1] == '/') { /* of a folder that is not there yet */
+        n--;
     }
+    char *const path = bnt_file_kind_of(out) == BNT_FILE_FOLDER
+                           ? bnt_path_join(out, "adapter_config.json")
+                           : bnt_strdup(out, n);
+    if (!path) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a path");
+    if (archive && bnt_file_is_same(out, bnt_archive_path(archive))) {
+        status = bnt_fail(err, BANTAM_ERR_INVALID, "%s: is the model itself", out);
+    } else {
+        status = try_file(path, err);
+    }
+    bnt_free(path);
     if (!status && a->o.checkpoint) status = try_file(a->o.checkpoint, err);
     return status;
 }

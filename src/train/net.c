@@ -382,7 +382,7 @@ static void learn_all(giving *v)
     const bnt_config *const c = &m->config;
 
     net->g_embed = learn_weight(v, bnt_net_floats(&m->embed), c->n_vocab, c->n_embd);
-    strcpy(last_name(v), "token_embd.weight");
+    snprintf(last_name(v), sizeof net->params->name, "token_embd.weight");
     for (uint32_t i = 0; i < c->n_layers; i++) {
         bnt_net_layer *const l = &net->layers[i];
         l->g_attn_norm =
@@ -391,11 +391,11 @@ static void learn_all(giving *v)
             learn_half(v, i, l->ffn_norm, "ffn_norm", BNT_NET_GATE_UP, BNT_NET_DOWN + 1);
     }
     net->g_output_norm = learn_weight(v, m->output_norm, 1, c->n_embd);
-    strcpy(last_name(v), "output_norm.weight");
+    snprintf(last_name(v), sizeof net->params->name, "output_norm.weight");
     net->head.g = net->g_embed;
     if (c->tied) return;
     net->head.g = learn_weight(v, bnt_net_floats(&m->head), c->n_vocab, c->n_embd);
-    strcpy(last_name(v), "output.weight");
+    snprintf(last_name(v), sizeof net->params->name, "output.weight");
 }
 
 /* Factors B begin as 0, so that an adapter begins as nothing. */

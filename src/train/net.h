@@ -1,9 +1,9 @@
 /* net.h - a model that can learn: a forward pass that remembers, and the way back.
  *
  * A net looks at a bnt_model: its config, its norms, its matrices. A matrix may learn itself
- * (it is F32 and has a gradient), may carry a low-rank adapter that learns beside it (LoRA, arXiv
- * 2106.09685: y = W x + scale B (A x)), or be frozen, of any stored type. So one floor trains
- * models from nothing and adapters on 4-bit files.
+ * (it is F32 and has a gradient), may carry a low-rank adapter that learns beside it (LoRA,
+ * arXiv 2106.09685: y = W x + scale B (A x)), or be frozen, of any stored type. So one floor
+ * trains models from nothing and adapters on 4-bit files.
  *
  * All arithmetic is in float and its order is fixed: gradients depend on the batch, not on the
  * number of threads. Activations are either all kept or, where memory is short, only the input
@@ -59,21 +59,21 @@ enum { /* matrices that get an adapter */
 
 typedef struct bnt_net_options {
     bnt_learns learns;
-    uint32_t rank;      /* of adapters */
-    float scale;        /* alpha / rank */
-    unsigned targets;   /* BNT_TARGET_ bits */
-    uint64_t seed;      /* adapters: A uniform in +-1/sqrt(columns) (Kaiming with a = sqrt 5), B 0 */
-    uint32_t max_rows;  /* of a batch */
+    uint32_t rank;    /* of adapters */
+    float scale;      /* alpha / rank */
+    unsigned targets; /* BNT_TARGET_ bits */
+    uint64_t seed; /* adapters: A uniform in +-1/sqrt(columns) (Kaiming with a = sqrt 5), B 0 */
+    uint32_t max_rows; /* of a batch */
     uint32_t max_sequence;
-    bool recompute;     /* keep only the inputs of layers */
+    bool recompute; /* keep only the inputs of layers */
 } bnt_net_options;
 
 typedef struct bnt_net bnt_net;
 
 /* Everything a step needs is taken here. model and pool are borrowed until the net is closed;
  * with BNT_LEARNS_ALL the model's matrices and norms are what learns, in place. Tiled types are
- * read through bnt_type_decode_row's kind of decoding, a strip at a time. BANTAM_ERR_UNSUPPORTED
- * for what has no backward pass (the int8 rope table). */
+ * read through bnt_type_decode_row's kind of decoding, a strip at a time.
+ * BANTAM_ERR_UNSUPPORTED for what has no backward pass (the int8 rope table). */
 bantam_status bnt_net_open(bnt_net **out, const bnt_model *model, bnt_pool *pool,
                            const bnt_net_options *options, bantam_error *err);
 void bnt_net_close(bnt_net *net); /* accepts NULL */

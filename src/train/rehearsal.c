@@ -90,6 +90,10 @@ static bantam_status write_text(bnt_rehearsal *r, bnt_session *s, uint32_t first
         text->n++;
         last = token;
         if (bnt_tokenizer_is_stop(o->tokenizer, token)) break;
+        if (o->progress && !o->progress(o->user, r->n_rows, o->n_rows)) {
+            return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped after %" PRIu32 " texts",
+                            r->n_texts);
+        }
     }
     r->n_texts++;
     return BANTAM_OK;
@@ -110,10 +114,6 @@ static bantam_status write_texts(bnt_rehearsal *r, uint32_t first,
     while (!status && r->n_texts < r->capacity_texts &&
            (r->n_rows < o->n_rows || r->n_texts < 2)) {
         status = write_text(r, s, first, o, err);
-        if (!status && o->progress && !o->progress(o->user, r->n_rows, o->n_rows)) {
-            status = bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped after %" PRIu32 " texts",
-                              r->n_texts);
-        }
     }
     bnt_session_close(s);
     return status;

@@ -376,15 +376,16 @@ static void quantization_costs_what_it_costs_llama_cpp(void **state)
     }
 }
 
-/* The recorded numbers themselves. llama.cpp rounds activations to 8 bits where weights are
- * quantized and this library does not: half a percent. */
+/* The recorded numbers themselves. Both round activations to 8 bits where weights are
+ * quantized, llama.cpp by blocks of 32 and this library by blocks of 256: a fifth of a percent.
+ */
 static void check_perplexity(size_t i, const char *type, double recorded)
 {
     if (recorded == 0) return;
     const double found = exp(windows_nll(perplexities[i].model, type, SIZE_MAX));
     print_message("%s %s: perplexity %.4f, recorded %.4f\n", perplexities[i].model, type, found,
                   recorded);
-    assert_true(fabs(found / recorded - 1.0) < 0.005);
+    assert_true(fabs(found / recorded - 1.0) < 0.002);
 }
 
 static void perplexities_over_the_whole_file_are_those_of_llama_cpp(void **state)

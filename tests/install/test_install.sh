@@ -20,6 +20,15 @@ for file in bin/bantam include/bantam/bantam.h share/man/man1/bantam.1 share/man
 done
 [ -L "$libdir/libbantam.so" ] && [ -e "$libdir/libbantam.so.0" ] || { echo "no SONAME links"; exit 1; }
 
+# The installed command finds the library that fetches models, and is not linked to it.
+if [ -e "$build/libbantam-fetch.so.0" ]; then
+    [ -L "$libdir/libbantam-fetch.so" ] && [ -s "$dest/include/bantam/fetch.h" ] &&
+        [ -s "$libdir/pkgconfig/bantam-fetch.pc" ] || { echo "libbantam-fetch is not installed"; exit 1; }
+    HF_HUB_OFFLINE=1 "$dest/bin/bantam" pull a/b 2>&1 | grep -q HF_HUB_OFFLINE ||
+        { echo "the installed command does not find libbantam-fetch"; exit 1; }
+    ! ldd "$dest/bin/bantam" | grep -q -E 'fetch|curl' || { echo "the command is linked to it"; exit 1; }
+fi
+
 # Only the public names leave the shared library.
 leaked=$(nm -D --defined-only "$libdir/libbantam.so" | awk '{print $3}' | grep -v '^bantam_\|^BANTAM_0' || true)
 [ -z "$leaked" ] || { echo "exported: $leaked"; exit 1; }
@@ -43,6 +52,12 @@ if command -v c++ > /dev/null; then
     cp app.c app.cc
     c++ -std=c++17 -Wall -Wextra -pedantic -Werror app.cc $(pkg-config --cflags --libs bantam) -o cplusplus
     check cplusplus
+fi
+
+if [ -e "$build/libbantam-fetch.so.0" ]; then
+    printf '#include <bantam/fetch.h>\n#include <stdio.h>\nint main(void)\n{\n    bantam_error e;\n    bantam_fetched f;\n    if (bantam_fetch("x", NULL, &f, &e)) puts(e.message);\n    return 0;\n}\n' > fetch.c
+    cc -std=c99 -Wall -Wextra -pedantic -Werror fetch.c $(pkg-config --cflags --libs bantam-fetch) -o fetch
+    LD_LIBRARY_PATH=$libdir HF_HUB_OFFLINE= ./fetch | grep -q 'no model has this name' || { echo "fetch printed something else"; exit 1; }
 fi
 
 unset PKG_CONFIG_SYSROOT_DIR

@@ -4,8 +4,9 @@
  *
  * For measuring speed and memory where the real weights are not at hand, and for trying the
  * command: what such a model writes is noise. Its vocabulary is the 256 bytes, ChatML's
- * markers, and unused names up to the shape's size. TYPE is that of the layers' matrices;
- * beside four or five bits the embedding and the head have more, as in files that people use.
+ * markers, and up to the shape's size words of letters with the merges that make them, about as
+ * many as in the published file. TYPE is that of the layers' matrices; beside four or five bits
+ * the embedding and the head have more, as in files that people use.
  *
  * Codes are random bytes as they come, scales such that weights have the deviation 1 /
  * sqrt(columns), which keeps activations of size one: so a file is written as fast as the disk
@@ -55,39 +56,109 @@ static bantam_text text_of(const char *s)
     return t;
 }
 
+/* ---- the vocabulary ---- */
+
+/* Words are all strings of two and of three letters, every seventh of four, and pairs of
+ * these. */
+enum {
+    LETTERS = 26,
+    TWO = LETTERS * LETTERS,
+    THREE = TWO * LETTERS,
+    EACH_FOUR = 7,
+    FOUR = THREE * LETTERS / EACH_FOUR,
+    NAME_BYTES = 24
+};
+
+static void put_letters(char *out, uint32_t n, uint32_t code)
+{
+    for (uint32_t i = n; i-- > 0; code /= LETTERS) {
+        out[i] = (char)('a' + code % LETTERS);
+    }
+}
+
+/* Word number `index`; returns its size. */
+static uint32_t put_word(uint32_t index, char *out)
+{
+    uint32_t n = 2;
+    if (index >= TWO) {
+        index -= TWO;
+        n = 3;
+    }
+    if (n == 3 && index >= THREE) {
+        index = (index - THREE) * EACH_FOUR;
+        n = 4;
+    }
+    if (n < 4 || index / EACH_FOUR < FOUR) {
+        put_letters(out, n, index);
+        return n;
+    }
+    const uint32_t pair = index / EACH_FOUR - FOUR; /* its first half, below FOUR, is its own */
+    put_letters(out, 4, pair * EACH_FOUR);
+    put_letters(out + 4, 4, (31 * pair + 17) % FOUR * EACH_FOUR);
+    return 8;
+}
+
+/* The merges of a word: where it is cut in two, both are letters or words. Files of the larger
+ * vocabularies, made from a list of ranks, hold every such cut, the others one. */
+static size_t put_merges(const char *word, uint32_t size, bool every, char (*out)[NAME_BYTES])
+{
+    const uint32_t first = size == 8 ? 4 : 1, last = size == 8 || !every ? first : size - 1;
+    for (uint32_t cut = first; cut <= last; cut++) {
+        snprintf(out[cut - first], NAME_BYTES, "%.*s %s", (int)cut, word, word + cut);
+    }
+    return last - first + 1;
+}
+
+static size_t fill_words(bantam_text *texts, char (*names)[NAME_BYTES], uint32_t n_tokens,
+                         uint32_t begin, char (*merges)[NAME_BYTES])
+{
+    enum { LARGE = 100000 };
+    size_t n_merges = 0;
+    for (uint32_t i = begin; i < n_tokens; i++) {
+        texts[i].size = put_word(i - begin, names[i]);
+        n_merges +=
+            put_merges(names[i], (uint32_t)texts[i].size, n_tokens >= LARGE, merges + n_merges);
+    }
+    return n_merges;
+}
+
 static bool put_vocabulary(bnt_gguf_writer *w, uint32_t n)
 {
     static const char *const specials[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
-    char(*const names)[24] = bnt_calloc(n, sizeof *names);
-    bantam_text *const texts = bnt_calloc(n, sizeof *texts);
+    enum { OTHERS = 3 + 256 };
+    const size_t most = 3 * (size_t)n;
+    char(*const names)[NAME_BYTES] = bnt_calloc(n, sizeof *names);
+    char(*const merges)[NAME_BYTES] = bnt_calloc(most, sizeof *merges);
+    bantam_text *const texts = bnt_calloc(most, sizeof *texts);
     int32_t *const kinds = bnt_calloc(n, sizeof *kinds);
-    const bool ok = names && texts && kinds;
+    const bool ok = names && merges && texts && kinds && n >= OTHERS;
 
     for (uint32_t i = 0; ok && i < n; i++) {
         texts[i].data = names[i];
+        kinds[i] = i < 3 ? 3 : 1;
         if (i < 3) {
             texts[i] = text_of(specials[i]);
-            kinds[i] = 3;
-        } else if (i < 259) {
+        } else if (i < OTHERS) {
             texts[i].size = bnt_utf8_encode(bnt_byte_alphabet_code((uint8_t)(i - 3)), names[i]);
-            kinds[i] = 1;
-        } else {
-            texts[i].size = (size_t)snprintf(names[i], sizeof names[i], "<|unused_%u|>", i);
-            kinds[i] = 5;
         }
     }
     if (ok) {
+        const size_t n_merges = fill_words(texts, names, n, OTHERS, merges);
         bnt_gguf_put_text(w, "tokenizer.ggml.model", text_of("gpt2"));
         bnt_gguf_put_text(w, "tokenizer.ggml.pre", text_of("smollm"));
         bnt_gguf_put_texts(w, "tokenizer.ggml.tokens", texts, n);
         bnt_gguf_put_i32s(w, "tokenizer.ggml.token_type", kinds, n);
-        bnt_gguf_put_texts(w, "tokenizer.ggml.merges", NULL, 0);
+        for (size_t i = 0; i < n_merges; i++) {
+            texts[i] = text_of(merges[i]);
+        }
+        bnt_gguf_put_texts(w, "tokenizer.ggml.merges", texts, n_merges);
         bnt_gguf_put_u32(w, "tokenizer.ggml.bos_token_id", 1);
         bnt_gguf_put_u32(w, "tokenizer.ggml.eos_token_id", 2);
         bnt_gguf_put_bool(w, "tokenizer.ggml.add_bos_token", false);
         bnt_gguf_put_text(w, "tokenizer.chat_template", text_of(chatml));
     }
     bnt_free(names);
+    bnt_free(merges);
     bnt_free(texts);
     bnt_free(kinds);
     return ok;
