@@ -56,7 +56,7 @@ static void rig_make(rig *r, bool has_bos, const char *chat)
 static void rig_file(rig *r, const char *name, const char *data)
 {
     const size_t i = r->options.n_files++;
-    snprintf(r->paths[i], sizeof r->paths[i], "%s/%s", r->folder.path, name);
+    snprintf(r->paths[i], sizeof r->paths[i], "%s", temp_path(&r->folder, name));
     write_whole(r->paths[i], data, strlen(data));
     r->files[i].path = r->paths[i];
 }
