@@ -335,7 +335,7 @@ static void addresses_are_percent_encoded(void **state)
 static void hashes_are_taken_out_of_etags(void **state)
 {
     (void)state;
-    static const char *const good[] = {HASH, "\"" HASH "\"", "W/\"" HASH "\"", "W/" HASH};
+    static const char *const good[] = {HASH, "\"" HASH "\"", "W/\"" HASH "\"", ("W/" HASH)};
     static const char *const bad[] = {
         "",
         "\"\"",
