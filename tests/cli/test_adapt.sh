@@ -10,6 +10,7 @@ json() {
 }
 
 # below A B: A < B, of two numbers that may have fractions.
+# shellcheck disable=SC2317
 below() {
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 < b + 0) }'
 }
@@ -39,7 +40,7 @@ awk 'BEGIN {
 sed -n '1,200s/.*/{"text": "&"}/p' "$T/reports" >"$T/style.jsonl"
 sed -n '201,240p' "$T/reports" | tr '\n' ' ' >"$T/style.txt"
 head -c 9000 "$SHARED/data/tinystories-eval-200.txt" >"$T/else.txt"
-tail -c +1000001 "$SHARED/data/tinystories-head-2MiB.txt" | head -c 60000 >"$T/keep.txt"
+tail -c +1000001 "$SHARED/data/tinystories-head-2MiB.txt" | head -c 15000 >"$T/keep.txt"
 
 perplexity() { # MODEL FILE [ARGS...]
     p_model=$1 p_file=$2
@@ -49,7 +50,9 @@ perplexity() { # MODEL FILE [ARGS...]
 
 # ---- a style is learned, the rest is kept ----
 
-run adapt "$MODEL" "$T/style.jsonl" -o "$T/a.gguf" --keep "$T/keep.txt" --steps 40 --batch 512 --json
+SOON="--steps 12 --batch 256 --seq 64 --rate 0.004"
+# shellcheck disable=SC2086
+run adapt "$MODEL" "$T/style.jsonl" -o "$T/a.gguf" --keep "$T/keep.txt" $SOON --json
 check "a style: exit 0" [ "$rc" -eq 0 ]
 check "nothing is said" [ ! -s "$T/err" ]
 check "the result names the file" [ "$(json path)" = "$T/a.gguf" ]
@@ -79,7 +82,7 @@ check "nothing of the texts is in it" sh -c "! grep -q -a -e Report -e valve '$T
 
 # ---- the same bytes ----
 
-FEW="--steps 6 --batch 256 --seq 64"
+FEW="--steps 4 --batch 128 --seq 32"
 # shellcheck disable=SC2086
 {
     run adapt "$MODEL" "$T/style.jsonl" -o "$T/one.gguf" -q $FEW -t 1
@@ -120,7 +123,7 @@ check "what is kept was not measured" [ "$(json keep loss_before)" = null ]
 
 run quantize "$MODEL" "$T/b4.gguf" -q
 # shellcheck disable=SC2086
-run adapt "$T/b4.gguf" "$T/style.jsonl" -o "$T/b4-lora.gguf" --json $FEW --rate 0.01 --keep-limit 1
+run adapt "$T/b4.gguf" "$T/style.jsonl" -o "$T/b4-lora.gguf" --json $FEW --rate 0.02 --keep-limit 1
 check "four bits: exit 0" [ "$rc" -eq 0 ]
 before=$(perplexity "$T/b4.gguf" "$T/style.txt")
 after=$(perplexity "$T/b4.gguf" "$T/style.txt" --lora "$T/b4-lora.gguf")
@@ -141,7 +144,7 @@ check "within the limit" [ "$(json memory planned_bytes)" -le 9437184 ]
 
 # ---- stopping and going on ----
 
-whole="--steps 40 --batch 512 --keep-share 0 -t 1"
+whole="--steps 100 --batch 128 --seq 64 --keep-share 0 --patience 100 -t 1"
 # shellcheck disable=SC2086
 run adapt "$MODEL" "$T/style.jsonl" -o "$T/whole.gguf" -q $whole
 # shellcheck disable=SC2086
