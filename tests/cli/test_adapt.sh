@@ -101,6 +101,9 @@ FEW="--steps 4 --batch 128 --seq 32"
 "$BANTAM" logits "$MODEL" --tokens 5,6,7 --lora "$T/peft" -o "$T/peft.f32"
 check "computes the same" cmp -s "$T/one.f32" "$T/peft.f32"
 
+# What may differ between processors has been seen by now, and an emulator takes minutes for more.
+[ -z "${BANTAM_EMULATOR:-}" ] || finish
+
 # ---- nothing learned ----
 
 run adapt "$MODEL" "$T/style.jsonl" -o "$T/zero.gguf" --steps 0 --json
@@ -159,9 +162,7 @@ done
 kill -TERM "$pid"
 rc=0
 wait "$pid" || rc=$?
-if [ -z "${BANTAM_EMULATOR:-}" ]; then
-    check "stopped: exit 143" [ "$rc" -eq 143 ]
-fi
+check "stopped: exit 143" [ "$rc" -eq 143 ]
 check "what was learned so far is there" [ -s "$T/stop.gguf" ]
 check "and what it takes to go on" [ -s "$T/stop.gguf.checkpoint" ]
 check "how to go on is said" contains "$T/err.stop" "--resume"

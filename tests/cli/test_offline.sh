@@ -60,6 +60,7 @@ offline eval "$model" --perplexity "$T/text" --ctx 8
 offline bench "$model" -p 4 -n 2 -r 1
 offline convert "$model" "$T/out.gguf"
 offline quantize "$model" "$T/small.gguf" --type q8_0
+offline adapt "$adapted" "$T/text" -o "$T/made.gguf" --steps 1 --keep-share 0
 offline list
 offline list --available
 offline list "$T"
