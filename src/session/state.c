@@ -5,19 +5,19 @@
  */
 #include "session/state.h"
 #include "base/cursor.h"
+#include "base/digest_file.h"
 #include "base/f16.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "session/core.h"
-#include "session/digest.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 static const char MAGIC[8] = {'B', 'N', 'T', 'S', 'T', 'A', 'T', 'E'};
 
-enum { SIZE_AT = 48, IDENTITY_BYTES = 32, DIGEST_BYTES = 8, HAS_LOGITS = 1 };
+enum { SIZE_AT = 48, IDENTITY_BYTES = 32, HAS_LOGITS = 1 };
 
 /* The numbers of the header. */
 typedef struct header {
@@ -68,7 +68,7 @@ static uint32_t rows_of_layer(const bnt_session *s, uint32_t layer, uint32_t pos
 /* Bytes of the file. Cannot wrap: it is less than the session's own memory, which fits. */
 static uint64_t file_size(const bnt_session *s, uint32_t position, uint32_t kept, bool logits)
 {
-    uint64_t size = BNT_STATE_HEADER + DIGEST_BYTES + (uint64_t)position * sizeof(uint32_t);
+    uint64_t size = BNT_STATE_HEADER + BNT_DIGEST_BYTES + (uint64_t)position * sizeof(uint32_t);
 
     if (logits) size += (uint64_t)s->n_vocab * sizeof(float);
     for (uint32_t i = 0; i < s->cache.n_layers; i++) {
@@ -79,62 +79,38 @@ static uint64_t file_size(const bnt_session *s, uint32_t position, uint32_t kept
 
 /* ---- saving ---- */
 
-typedef struct writer {
-    bnt_save *save;
-    bnt_digest digest;
-} writer;
-
-static void put(writer *w, const void *data, size_t size)
-{
-    bnt_digest_put(&w->digest, data, size);
-    bnt_save_put(w->save, data, size);
-}
-
-static void put_u32(writer *w, uint32_t n)
-{
-    const uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16),
-                              (uint8_t)(n >> 24)};
-    put(w, bytes, sizeof bytes);
-}
-
-static void put_u64(writer *w, uint64_t n)
-{
-    put_u32(w, (uint32_t)n);
-    put_u32(w, (uint32_t)(n >> 32));
-}
-
-static void put_header(writer *w, const bnt_session *s, const header *h)
+static void put_header(bnt_digest_file *f, const bnt_session *s, const header *h)
 {
     uint8_t sampler[BNT_SAMPLER_STATE];
 
-    put(w, MAGIC, sizeof MAGIC);
-    put_u32(w, BNT_STATE_VERSION);
-    put_u32(w, h->kv);
-    put_u32(w, h->rope);
-    put_u32(w, h->n_layers);
-    put_u32(w, h->slot_bytes);
-    put_u32(w, h->n_vocab);
-    put_u32(w, h->position);
-    put_u32(w, h->kept);
-    put_u32(w, h->call);
-    put_u32(w, h->flags);
-    put_u64(w, h->size);
-    put_u64(w, h->vocabulary);
-    put(w, h->identity, sizeof h->identity);
+    bnt_digest_file_put(f, MAGIC, sizeof MAGIC);
+    bnt_digest_file_put_u32(f, BNT_STATE_VERSION);
+    bnt_digest_file_put_u32(f, h->kv);
+    bnt_digest_file_put_u32(f, h->rope);
+    bnt_digest_file_put_u32(f, h->n_layers);
+    bnt_digest_file_put_u32(f, h->slot_bytes);
+    bnt_digest_file_put_u32(f, h->n_vocab);
+    bnt_digest_file_put_u32(f, h->position);
+    bnt_digest_file_put_u32(f, h->kept);
+    bnt_digest_file_put_u32(f, h->call);
+    bnt_digest_file_put_u32(f, h->flags);
+    bnt_digest_file_put_u64(f, h->size);
+    bnt_digest_file_put_u64(f, h->vocabulary);
+    bnt_digest_file_put(f, h->identity, sizeof h->identity);
     bnt_sampler_save(s->sampler, sampler);
-    put(w, sampler, sizeof sampler);
+    bnt_digest_file_put(f, sampler, sizeof sampler);
 }
 
 /* rows is room for slot_bytes. */
-static void put_rows(writer *w, const bnt_session *s, uint32_t position, uint32_t kept,
+static void put_rows(bnt_digest_file *f, const bnt_session *s, uint32_t position, uint32_t kept,
                      uint8_t *rows)
 {
     for (uint32_t i = 0; i < s->cache.n_layers; i++) {
         const uint32_t n = rows_of_layer(s, i, position, kept);
         for (int v = 0; v < 2; v++) {
-            for (uint32_t p = position - n; p < position && !bnt_save_failed(w->save); p++) {
+            for (uint32_t p = position - n; p < position && !bnt_save_failed(f->save); p++) {
                 bnt_cache_get(&s->cache, i, p, v == 1, rows);
-                put(w, rows, s->cache.slot_bytes);
+                bnt_digest_file_put(f, rows, s->cache.slot_bytes);
             }
         }
     }
@@ -144,16 +120,15 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
 {
     const uint32_t n = s->position;
     header h;
-    writer w;
+    bnt_digest_file f;
 
     uint8_t *const rows = bnt_alloc(s->cache.slot_bytes);
     if (!rows) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for saving a session");
-    bantam_status status = bnt_save_begin(&w.save, path, err);
+    bantam_status status = bnt_digest_file_begin(&f, path, err);
     if (status) {
         bnt_free(rows);
         return status;
     }
-    bnt_digest_init(&w.digest);
 
     describe(&h, s);
     h.position = n;
@@ -165,17 +140,16 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
     h.flags = s->logits ? HAS_LOGITS : 0;
     h.size = file_size(s, n, h.kept, s->logits != NULL);
 
-    put_header(&w, s, &h);
+    put_header(&f, s, &h);
     for (uint32_t i = 0; i < n; i++)
-        put_u32(&w, s->tokens[i]);
+        bnt_digest_file_put_u32(&f, s->tokens[i]);
     if (s->logits) {
         for (uint32_t i = 0; i < s->n_vocab; i++)
-            put_u32(&w, bnt_f32_to_bits(s->logits[i]));
+            bnt_digest_file_put_u32(&f, bnt_f32_to_bits(s->logits[i]));
     }
-    put_rows(&w, s, n, h.kept, rows);
+    put_rows(&f, s, n, h.kept, rows);
     bnt_free(rows);
-    put_u64(&w, bnt_digest_end(&w.digest));
-    return bnt_save_commit(w.save, err);
+    return bnt_digest_file_commit(&f, err);
 }
 
 /* ---- loading ---- */
@@ -193,12 +167,10 @@ static uint64_t u64_at(const uint8_t *p)
 /* Magic, version, length and digest: whether it is one of our files, and undamaged. */
 static bantam_status check_whole(const uint8_t *data, size_t size, bantam_error *err)
 {
-    bnt_digest d;
-
     if (size < sizeof MAGIC || memcmp(data, MAGIC, sizeof MAGIC) != 0) {
         return bnt_fail(err, BANTAM_ERR_FORMAT, "not a saved session: expected BNTSTATE first");
     }
-    if (size < BNT_STATE_HEADER + DIGEST_BYTES) {
+    if (size < BNT_STATE_HEADER + BNT_DIGEST_BYTES) {
         return bnt_fail(err, BANTAM_ERR_FORMAT,
                         "the saved session is cut short: %zu bytes, its header alone has %d",
                         size, BNT_STATE_HEADER);
@@ -216,9 +188,7 @@ static bantam_status check_whole(const uint8_t *data, size_t size, bantam_error 
                         " bytes, found %zu",
                         stated, size);
     }
-    bnt_digest_init(&d);
-    bnt_digest_put(&d, data, size - DIGEST_BYTES);
-    if (bnt_digest_end(&d) != u64_at(data + size - DIGEST_BYTES)) {
+    if (!bnt_digest_file_is_whole(data, size)) {
         return bnt_fail(err, BANTAM_ERR_FORMAT,
                         "the saved session is damaged: its digest does not match");
     }

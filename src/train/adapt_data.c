@@ -1,6 +1,6 @@
 /* adapt_data.c - the texts of an adaptation: read, set aside, and those it writes itself. */
+#include "base/digest.h"
 #include "base/mem.h"
-#include "session/digest.h"
 #include "train/adapt_parts.h"
 
 #include <inttypes.h>

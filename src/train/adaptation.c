@@ -10,10 +10,10 @@
 #include "train/adaptation.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/adapter.h"
-#include "session/digest.h"
 #include "train/adapt_parts.h"
 
 #include <inttypes.h>
@@ -153,7 +153,7 @@ static bool on_step(void *user, const bnt_progress *step)
 /* ---- learning ---------------------------------------------------------------------------- */
 
 /* Everything that the weights of a step depend on, besides what run.c knows. */
-static void identify(const bnt_adapting *a, uint8_t out[32])
+static uint64_t identify(const bnt_adapting *a)
 {
     const bantam_adapt_options *const o = &a->o;
     const uint64_t whole[] = {a->identity,
@@ -167,17 +167,15 @@ static void identify(const bnt_adapting *a, uint8_t out[32])
                               a->result->plan.part_tokens,
                               a->result->plan.n_params};
     const double reals[] = {o->alpha, o->keep_share, o->keep_limit, o->held_out};
+    uint8_t model[32];
     bnt_digest d;
 
-    bnt_model_identity(a->job->model, out);
+    bnt_model_identity(a->job->model, model);
     bnt_digest_init(&d);
-    bnt_digest_put(&d, out, 32);
+    bnt_digest_put(&d, model, sizeof model);
     bnt_digest_put(&d, whole, sizeof whole);
     bnt_digest_put(&d, reals, sizeof reals);
-    const uint64_t digest = bnt_digest_end(&d);
-    for (int i = 0; i < 8; i++) {
-        out[24 + i] ^= (uint8_t)(digest >> 8 * i);
-    }
+    return bnt_digest_end(&d);
 }
 
 static bantam_status learn(bnt_adapting *a, bantam_error *err)
@@ -195,7 +193,7 @@ static bantam_status learn(bnt_adapting *a, bantam_error *err)
     r.checkpoint = a->o.checkpoint;
     r.checkpoint_seconds = a->o.checkpoint_seconds;
     r.resume = a->o.resume;
-    identify(a, r.identity);
+    r.identity = identify(a);
     r.notes = a->kept;
     r.note_bytes = a->kept_bytes;
     r.batch = bnt_mix_batch;

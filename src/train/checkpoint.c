@@ -3,7 +3,7 @@
  *     "BNTTRAIN"  magic
  *     u32         version
  *     u32         number of parameters
- *     32 bytes    identity of the run
+ *     u64         identity of the run
  *     u64         steps done
  *     u64         steps of the whole run
  *     f64         seconds that they took
@@ -22,9 +22,8 @@
 #include "train/checkpoint.h"
 
 #include "base/cursor.h"
-#include "base/file.h"
+#include "base/digest_file.h"
 #include "base/map.h"
-#include "session/digest.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,86 +31,55 @@
 
 static const char MAGIC[8] = "BNTTRAIN";
 
-enum { HEAD = 8 + 4 + 4 + 32 + 8 + 8 + 8 + 4 + 4 + 8 * BNT_RECENT_LOSSES, DIGEST = 8 };
+enum { HEAD = 8 + 4 + 4 + 8 + 8 + 8 + 8 + 4 + 4 + 8 * BNT_RECENT_LOSSES };
 
 static uint64_t file_size(const bnt_net *net, const bnt_optimizer *o,
                           const bnt_run_state *state)
 {
-    return HEAD + DIGEST + (uint64_t)state->note_bytes + (uint64_t)bnt_net_n_params(net) * 8 +
-           (uint64_t)o->n_weights * 3 * sizeof(float);
+    return HEAD + BNT_DIGEST_BYTES + (uint64_t)state->note_bytes +
+           (uint64_t)bnt_net_n_params(net) * 8 + (uint64_t)o->n_weights * 3 * sizeof(float);
 }
 
 /* ---- writing ---- */
 
-typedef struct writer {
-    bnt_save *save;
-    bnt_digest digest;
-} writer;
-
-static void put(writer *w, const void *data, size_t size)
-{
-    bnt_digest_put(&w->digest, data, size);
-    bnt_save_put(w->save, data, size);
-}
-
-static void put_uint(writer *w, uint64_t value, size_t bytes)
-{
-    uint8_t out[8];
-
-    for (size_t i = 0; i < bytes; i++) {
-        out[i] = (uint8_t)(value >> 8 * i);
-    }
-    put(w, out, bytes);
-}
-
-static void put_f64(writer *w, double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    put_uint(w, bits, sizeof bits);
-}
-
-static void put_head(writer *w, const uint8_t identity[32], const bnt_net *net,
+static void put_head(bnt_digest_file *f, uint64_t identity, const bnt_net *net,
                      const bnt_run_state *state)
 {
-    put(w, MAGIC, sizeof MAGIC);
-    put_uint(w, BNT_CHECKPOINT_VERSION, 4);
-    put_uint(w, bnt_net_n_params(net), 4);
-    put(w, identity, 32);
-    put_uint(w, state->step, 8);
-    put_uint(w, state->steps, 8);
-    put_f64(w, state->seconds);
-    put_uint(w, state->n_losses, 4);
-    put_uint(w, 0, 4);
+    bnt_digest_file_put(f, MAGIC, sizeof MAGIC);
+    bnt_digest_file_put_u32(f, BNT_CHECKPOINT_VERSION);
+    bnt_digest_file_put_u32(f, (uint32_t)bnt_net_n_params(net));
+    bnt_digest_file_put_u64(f, identity);
+    bnt_digest_file_put_u64(f, state->step);
+    bnt_digest_file_put_u64(f, state->steps);
+    bnt_digest_file_put_f64(f, state->seconds);
+    bnt_digest_file_put_u32(f, state->n_losses);
+    bnt_digest_file_put_u32(f, 0);
     for (size_t i = 0; i < BNT_RECENT_LOSSES; i++) {
-        put_f64(w, state->losses[i]);
+        bnt_digest_file_put_f64(f, state->losses[i]);
     }
 }
 
-bantam_status bnt_checkpoint_save(const char *path, const uint8_t identity[32],
-                                  const bnt_net *net, const bnt_optimizer *o,
-                                  const bnt_run_state *state, bantam_error *err)
+bantam_status bnt_checkpoint_save(const char *path, uint64_t identity, const bnt_net *net,
+                                  const bnt_optimizer *o, const bnt_run_state *state,
+                                  bantam_error *err)
 {
     const size_t n_params = bnt_net_n_params(net);
-    writer w;
-    const bantam_status status = bnt_save_begin(&w.save, path, err);
+    bnt_digest_file f;
+    const bantam_status status = bnt_digest_file_begin(&f, path, err);
 
     if (status) return status;
-    bnt_digest_init(&w.digest);
-    put_head(&w, identity, net, state);
+    put_head(&f, identity, net, state);
     for (size_t i = 0; i < n_params; i++) {
-        put_uint(&w, bnt_net_param(net, i)->n, 8);
+        bnt_digest_file_put_u64(&f, bnt_net_param(net, i)->n);
     }
-    for (size_t i = 0; i < n_params && !bnt_save_failed(w.save); i++) {
+    for (size_t i = 0; i < n_params && !bnt_save_failed(f.save); i++) {
         const bnt_param *const p = bnt_net_param(net, i);
-        put(&w, p->w, p->n * sizeof *p->w);
+        bnt_digest_file_put(&f, p->w, p->n * sizeof *p->w);
     }
-    put(&w, o->m, o->n_weights * sizeof *o->m);
-    put(&w, o->v, o->n_weights * sizeof *o->v);
-    if (state->note_bytes) put(&w, state->notes, state->note_bytes);
-    put_uint(&w, bnt_digest_end(&w.digest), DIGEST);
-    return bnt_save_commit(w.save, err);
+    bnt_digest_file_put(&f, o->m, o->n_weights * sizeof *o->m);
+    bnt_digest_file_put(&f, o->v, o->n_weights * sizeof *o->v);
+    if (state->note_bytes) bnt_digest_file_put(&f, state->notes, state->note_bytes);
+    return bnt_digest_file_commit(&f, err);
 }
 
 /* ---- reading ---- */
@@ -149,20 +117,14 @@ static bantam_status check_whole(bnt_cursor *c, uint64_t size, const bnt_net *ne
                         ": cut short, or of another model",
                         file_size(net, o, state), size);
     }
-    bnt_digest digest;
-    bnt_digest_init(&digest);
-    bnt_digest_put(&digest, c->start, (size_t)size - DIGEST);
-    bnt_cursor end = bnt_cursor_on(c->end - DIGEST, DIGEST);
-    if (bnt_digest_end(&digest) == bnt_cursor_u64(&end)) return BANTAM_OK;
+    if (bnt_digest_file_is_whole(c->start, (size_t)size)) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_FORMAT, "checkpoint: damaged, its digest is wrong");
 }
 
-static bantam_status read_head(bnt_cursor *c, const uint8_t identity[32], const bnt_net *net,
+static bantam_status read_head(bnt_cursor *c, uint64_t identity, const bnt_net *net,
                                bnt_run_state *state, bantam_error *err)
 {
-    const uint8_t *const found = bnt_cursor_take(c, 32);
-
-    if (!found || memcmp(found, identity, 32) != 0) {
+    if (bnt_cursor_u64(c) != identity) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "checkpoint of another run: model, data or settings differ");
     }
@@ -197,7 +159,7 @@ static void read_floats(bnt_cursor *c, float *out, size_t n)
     if (from && n) memcpy(out, from, n * sizeof *out);
 }
 
-static bantam_status load(const bnt_map *map, const uint8_t identity[32], const bnt_net *net,
+static bantam_status load(const bnt_map *map, uint64_t identity, const bnt_net *net,
                           const bnt_optimizer *o, bnt_run_state *state, bantam_error *err)
 {
     bnt_cursor c = bnt_cursor_on(bnt_map_data(map), bnt_map_size(map));
@@ -221,9 +183,9 @@ static bantam_status load(const bnt_map *map, const uint8_t identity[32], const 
     return BANTAM_OK;
 }
 
-bantam_status bnt_checkpoint_load(const char *path, const uint8_t identity[32],
-                                  const bnt_net *net, const bnt_optimizer *o,
-                                  bnt_run_state *state, bantam_error *err)
+bantam_status bnt_checkpoint_load(const char *path, uint64_t identity, const bnt_net *net,
+                                  const bnt_optimizer *o, bnt_run_state *state,
+                                  bantam_error *err)
 {
     bnt_map *map;
     bantam_status status = bnt_map_open(&map, path, err);
@@ -244,7 +206,7 @@ bantam_status bnt_checkpoint_peek(const char *path, uint64_t *step, uint64_t *st
     if (status) return status;
     bnt_cursor c = bnt_cursor_on(bnt_map_data(map), bnt_map_size(map));
     status = check_start(&c, err);
-    (void)bnt_cursor_take(&c, 4 + 32);
+    (void)bnt_cursor_take(&c, 4 + 8);
     const uint64_t found[] = {bnt_cursor_u64(&c), bnt_cursor_u64(&c)};
     if (!status && (c.failed || found[0] > found[1])) {
         status = bnt_fail(err, BANTAM_ERR_FORMAT, "checkpoint: cut short, or damaged");

@@ -21,15 +21,15 @@ typedef struct bnt_run_state {
     size_t note_bytes;
 } bnt_run_state;
 
-bantam_status bnt_checkpoint_save(const char *path, const uint8_t identity[32],
-                                  const bnt_net *net, const bnt_optimizer *o,
-                                  const bnt_run_state *state, bantam_error *err);
+bantam_status bnt_checkpoint_save(const char *path, uint64_t identity, const bnt_net *net,
+                                  const bnt_optimizer *o, const bnt_run_state *state,
+                                  bantam_error *err);
 
 /* BANTAM_ERR_FORMAT for a file that is no whole checkpoint, BANTAM_ERR_INVALID for one of
  * another run. Messages begin with the path. */
-bantam_status bnt_checkpoint_load(const char *path, const uint8_t identity[32],
-                                  const bnt_net *net, const bnt_optimizer *o,
-                                  bnt_run_state *state, bantam_error *err);
+bantam_status bnt_checkpoint_load(const char *path, uint64_t identity, const bnt_net *net,
+                                  const bnt_optimizer *o, bnt_run_state *state,
+                                  bantam_error *err);
 
 /* How far the run of a checkpoint is, of how many steps. Says nothing of whose run it is. */
 bantam_status bnt_checkpoint_peek(const char *path, uint64_t *step, uint64_t *steps,

@@ -10,9 +10,9 @@
  */
 #include "train/dataset.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "session/digest.h"
 #include "train/dataset_parts.h"
 
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  */
 #include "train/rehearsal.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
-#include "session/digest.h"
 
 #include <inttypes.h>
 #include <string.h>

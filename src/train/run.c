@@ -6,9 +6,9 @@
 #include "train/run.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "session/digest.h"
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
@@ -22,7 +22,7 @@ typedef struct running {
     const bnt_run_options *o;
     bnt_optimizer optimizer;
     bnt_run_state state;
-    uint8_t identity[32];
+    uint64_t identity;
     bnt_sequence *sequences; /* owns: of a part */
     uint32_t capacity;
     uint64_t started_ns; /* seconds of the state count from here */
@@ -316,14 +316,10 @@ static void identify(running *r)
     bnt_digest d;
 
     bnt_digest_init(&d);
-    bnt_digest_put(&d, o->identity, sizeof o->identity);
+    bnt_digest_put(&d, &o->identity, sizeof o->identity);
     bnt_digest_put(&d, whole, sizeof whole);
     bnt_digest_put(&d, reals, sizeof reals);
-    const uint64_t digest = bnt_digest_end(&d);
-    memcpy(r->identity, o->identity, sizeof r->identity);
-    for (int i = 0; i < 8; i++) {
-        r->identity[i] ^= (uint8_t)(digest >> 8 * i);
-    }
+    r->identity = bnt_digest_end(&d);
 }
 
 static bantam_status not_less(const char *what, double found, double least, double below,

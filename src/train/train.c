@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
-#include "session/digest.h"
 #include "token/load.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
@@ -457,24 +457,20 @@ static void digest_words(bnt_digest *d, const bnt_spec *s)
     }
 }
 
-static void identify(const trainer *t, uint8_t out[32])
+static uint64_t identify(const trainer *t)
 {
-    bnt_digest parts[4];
     bnt_dataset_info info;
     uint8_t init[32] = {0};
+    bnt_digest d;
 
-    for (size_t i = 0; i < 4; i++) {
-        bnt_digest_init(&parts[i]);
-    }
     bnt_dataset_describe(t->data, &info);
     if (t->init) bnt_model_identity(t->init, init);
-    digest_config(&parts[0], &t->config);
-    digest_words(&parts[1], &t->spec);
-    bnt_digest_put(&parts[2], &info.digest, sizeof info.digest);
-    bnt_digest_put(&parts[3], init, sizeof init);
-    for (size_t i = 0; i < 32; i++) {
-        out[i] = (uint8_t)(bnt_digest_end(&parts[i / 8]) >> 8 * (i % 8));
-    }
+    bnt_digest_init(&d);
+    digest_config(&d, &t->config);
+    digest_words(&d, &t->spec);
+    bnt_digest_put(&d, &info.digest, sizeof info.digest);
+    bnt_digest_put(&d, init, sizeof init);
+    return bnt_digest_end(&d);
 }
 
 static bool tell_step(void *user, const bnt_progress *p)
@@ -554,7 +550,7 @@ static bantam_status run_steps(trainer *t, bantam_error *err)
     o->part_rows = r->part_tokens;
     o->progress = tell_step;
     o->user = t;
-    identify(t, o->identity);
+    o->identity = identify(t);
     return tell_plan(t) ? bnt_run(t->net, o, t->pool, err) : stopped(err);
 }
 

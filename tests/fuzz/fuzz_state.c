@@ -3,9 +3,9 @@
  * What cannot be guessed (identity of the model, length, digest) is put right in a copy of the
  * input, so that every other number is reached. A state that is accepted is gone on with.
  */
+#include "base/digest.h"
 #include "base/mem.h"
 #include "gguf_builder.h"
-#include "session/digest.h"
 #include "session/state.h"
 
 #include <stdio.h>

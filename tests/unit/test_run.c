@@ -364,7 +364,7 @@ static void another_run_is_refused(void **state)
     o.resume = true;
     for (int i = 0; i < 4; i++) {
         bnt_run_options other = o;
-        if (i == 0) other.identity[7] ^= 1;
+        if (i == 0) other.identity ^= 1;
         if (i == 1) other.rate *= 2;
         if (i == 2) other.seed++;
         if (i == 3) other.steps++;

@@ -1,7 +1,7 @@
 /* test_state.c - saved sessions: what comes back, and what is refused. */
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "session/digest.h"
 #include "session/state.h"
 #include "session_rig.h"
 

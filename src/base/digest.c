@@ -5,7 +5,7 @@
  * one number is a bijection of each of them. The multiplier is the odd number next to 2^64
  * divided by the golden ratio.
  */
-#include "session/digest.h"
+#include "base/digest.h"
 
 #include <string.h>
 

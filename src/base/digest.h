@@ -4,8 +4,8 @@
  * aligned bytes changes the result for certain, because every step can be undone; any other
  * change is missed once in 2^64.
  */
-#ifndef BNT_SESSION_DIGEST_H
-#define BNT_SESSION_DIGEST_H
+#ifndef BNT_BASE_DIGEST_H
+#define BNT_BASE_DIGEST_H
 #include <stddef.h>
 #include <stdint.h>
 
