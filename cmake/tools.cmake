@@ -8,7 +8,8 @@ set_target_properties(bantam_cli PROPERTIES OUTPUT_NAME bantam)
 target_link_libraries(bantam_cli PRIVATE bantam_static bantam_options PkgConfig::JANSSON PkgConfig::LIBEDIT)
 
 # Manual pages and completions come from the table that --help comes from.
-add_executable(bantam_docgen tools/cli/docgen.c tools/cli/cli_table.c)
+add_executable(bantam_docgen tools/cli/docgen.c tools/cli/cli_table.c
+    tools/cli/cli_table_commands.c tools/cli/cli_table_options.c)
 set_target_properties(bantam_docgen PROPERTIES OUTPUT_NAME bantam-docgen)
 target_include_directories(bantam_docgen PRIVATE include)
 target_link_libraries(bantam_docgen PRIVATE bantam_options)

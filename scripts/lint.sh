@@ -22,6 +22,11 @@ for file in $library; do
             complain "$file: includes $included, which is not below $own"
     done
 done
+# Tasks stand on the public interface, so that an app could have written them.
+for file in $(echo "$library" | grep '^src/task/'); do
+    grep -nE '#include "(quant|format|kernel|model|token|template|sample|session|compress|train|store)/' "$file" &&
+        complain "$file: a task sees the public headers and base only"
+done
 for file in $(echo "$sources" | grep -E '^tools/(cli|server)/'); do
     grep -nE '#include "(base|quant|format|kernel|model|token|sample|session|compress|train|store|fetch|api)/' "$file" &&
         complain "$file: the command sees only the public header"

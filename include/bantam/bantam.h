@@ -399,6 +399,9 @@ BANTAM_API bantam_status bantam_session_open(bantam_session **out, const bantam_
                                              bantam_error *err);
 BANTAM_API void bantam_session_close(bantam_session *session);
 
+/* The model it was opened on. */
+BANTAM_API const bantam_model *bantam_session_model(const bantam_session *session);
+
 /* Computes tokens[0..n) after what the session holds. n may exceed the batch; to PhoneLM's
  * `call` rope one feed is one call. BANTAM_ERR_FULL, and nothing is changed, where they do not
  * fit: the message names both numbers. On BANTAM_ERR_CANCELLED the session holds what it held
@@ -415,6 +418,17 @@ typedef bool (*bantam_logits_fn)(void *user, size_t index, const float *logits,
 BANTAM_API bantam_status bantam_session_score(bantam_session *session, const uint32_t *tokens,
                                               size_t n_tokens, bantam_logits_fn fn, void *user,
                                               bantam_error *err);
+
+/* state holds n_embd floats: what the model has made of tokens[index] in its place, the output
+ * of the last layer after the last norm, from which the head makes logits; borrowed until fn
+ * returns. Return false to stop, as above. */
+typedef bool (*bantam_states_fn)(void *user, size_t index, const float *state, uint32_t n_embd);
+
+/* As bantam_session_feed(), and hands out the state of every token, in order: vectors that
+ * can be compared, to rank or to group texts. */
+BANTAM_API bantam_status bantam_session_states(bantam_session *session, const uint32_t *tokens,
+                                               size_t n_tokens, bantam_states_fn fn, void *user,
+                                               bantam_error *err);
 
 /* ln p of a token under logits (n_vocab floats), such as those handed out above: the token's
  * logit less the logarithm of the sum of all exponentials, within 1e-6. -infinity for a token

@@ -4,6 +4,7 @@
 #include "sample/sampler.h"
 
 struct bantam_session {
+    const bantam_model *model; /* borrowed until closed */
     bnt_session *session; /* owns */
 };
 
@@ -29,8 +30,14 @@ bantam_status bantam_session_open(bantam_session **out, const bantam_model *mode
         bnt_free(s);
         return status;
     }
+    s->model = model;
     *out = s;
     return BANTAM_OK;
+}
+
+const bantam_model *bantam_session_model(const bantam_session *session)
+{
+    return session->model;
 }
 
 void bantam_session_close(bantam_session *session)
@@ -52,6 +59,14 @@ bantam_status bantam_session_score(bantam_session *session, const uint32_t *toke
 {
     if (!fn) return bnt_fail(err, BANTAM_ERR_INVALID, "score: no function given");
     return bnt_session_score(session->session, tokens, n_tokens, fn, user, err);
+}
+
+bantam_status bantam_session_states(bantam_session *session, const uint32_t *tokens,
+                                    size_t n_tokens, bantam_states_fn fn, void *user,
+                                    bantam_error *err)
+{
+    if (!fn) return bnt_fail(err, BANTAM_ERR_INVALID, "states: no function given");
+    return bnt_session_states(session->session, tokens, n_tokens, fn, user, err);
 }
 
 const float *bantam_session_logits(const bantam_session *session)

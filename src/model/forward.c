@@ -83,19 +83,33 @@ static bool run_head(const bnt_forward *f, const bnt_pass *p, uint32_t first, fl
     return true;
 }
 
+/* Row by row; false where the taker has had enough. */
+static bool hand_out_states(const bnt_forward *f, const bnt_pass *p)
+{
+    const bnt_config *const c = &p->model->config;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        p->model->kernels.rms_norm_f32(p->work->row, p->x + (size_t)i * c->n_embd,
+                                       p->model->output_norm, c->n_embd, c->norm_eps);
+        if (!f->states(f->user, i, 1, p->work->row)) return false;
+    }
+    return true;
+}
+
 static bantam_status run(const bnt_forward *f, const bnt_pass *p, float *logits,
                          uint32_t n_rows, bantam_error *err)
 {
     const uint32_t n_layers = p->model->config.n_layers;
-    /* Of the last layer only what the logits are made of is computed. */
-    const bnt_pass last = bnt_pass_tail(p, n_rows);
+    /* Of the last layer only what is wanted of it is computed. */
+    const bnt_pass last = f->states ? *p : bnt_pass_tail(p, n_rows);
+    const bnt_pass head = bnt_pass_tail(p, n_rows);
     for (uint32_t layer = 0; layer < n_layers; layer++) {
         if (f->cancel && *f->cancel) {
             return bnt_fail(err, BANTAM_ERR_CANCELLED, "cancelled");
         }
         run_layer(p, layer + 1 < n_layers ? p : &last, layer);
     }
-    if (!run_head(f, &last, p->n - n_rows, logits)) {
+    if ((f->states && !hand_out_states(f, p)) || !run_head(f, &head, p->n - n_rows, logits)) {
         return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped by the callback");
     }
     return bnt_model_check(p->model, err);

@@ -31,9 +31,9 @@ typedef struct bnt_kv {
     bnt_kv_layer *layers; /* (n_layers) */
 } bnt_kv;
 
-/* Takes rows of logits: of tokens first .. first + n - 1 of the pass. False stops the pass with
- * BANTAM_ERR_CANCELLED. */
-typedef bool (*bnt_take_logits_fn)(void *user, uint32_t first, uint32_t n, const float *logits);
+/* Takes rows of logits, or of states: of tokens first .. first + n - 1 of the pass. False stops
+ * the pass with BANTAM_ERR_CANCELLED. */
+typedef bool (*bnt_take_fn)(void *user, uint32_t first, uint32_t n, const float *rows);
 
 typedef struct bnt_forward {
     const bnt_model *model;
@@ -49,9 +49,12 @@ typedef struct bnt_forward {
     const atomic_int *cancel;
     /* Where more rows of logits are wanted than there is room for: they are computed `room` at
      * a time into the same rows, and handed to take. NULL: all rows at once. */
-    bnt_take_logits_fn take;
+    bnt_take_fn take;
     void *user;
     uint32_t room;
+    /* Not NULL: takes the states of all tokens, what the head makes logits of, (n, n_embd), a
+     * row at a time; also with user. */
+    bnt_take_fn states;
 } bnt_forward;
 
 /* Scratch bytes for passes of at most batch tokens over a cache of context positions. */

@@ -129,47 +129,52 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
     return status;
 }
 
-/* A score under way: whom the logits go to, and how far the work has come. */
+/* Rows on their way out, logits or states: whom they go to, and how far the work has come. */
 typedef struct scoring {
-    bantam_logits_fn fn;
+    bantam_logits_fn fn; /* or a bantam_states_fn, which is the same type */
     void *user;
-    uint32_t n_vocab;
-    size_t from;   /* first token of the pass */
-    uint32_t last; /* row of the last token handed out */
-    bool stopped;  /* by fn, after token `at` */
+    bool states;
+    uint32_t width; /* of a row */
+    size_t from;    /* first token of the pass */
+    uint32_t last;  /* row of the last token handed out */
+    bool stopped;   /* by fn, after token `at` */
     size_t at;
 } scoring;
 
-static bool hand_out(void *user, uint32_t first, uint32_t n, const float *logits)
+static bool hand_out(void *user, uint32_t first, uint32_t n, const float *rows)
 {
     scoring *const s = user;
 
     for (uint32_t i = 0; i < n; i++) {
         s->at = s->from + first + i;
-        s->stopped = !s->fn(s->user, s->at, logits + (size_t)i * s->n_vocab, s->n_vocab);
+        s->stopped = !s->fn(s->user, s->at, rows + (size_t)i * s->width, s->width);
         if (s->stopped) return false;
     }
     s->last = n - 1;
     return true;
 }
 
-/* One pass over part of the work, all logits handed out. */
+/* One pass over part of the work, all rows handed out. */
 static bantam_status score_pass(bnt_session *s, const work *w, scoring *sc, uint32_t count,
                                 bantam_error *err)
 {
+    const bool ends = sc->from + count == w->n;
     bnt_forward f = forward_of(s, w);
-    f.take = hand_out;
     f.user = sc;
+    if (sc->states) {
+        f.states = hand_out;
+        return run_pass(s, &f, w, (uint32_t)sc->from, count, s->rows, ends ? 1 : 0, err);
+    }
+    f.take = hand_out;
     f.room = BNT_SCORE_ROWS;
     return run_pass(s, &f, w, (uint32_t)sc->from, count, s->rows, count, err);
 }
 
-bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n,
-                                bantam_logits_fn fn, void *user, bantam_error *err)
+static bantam_status score(bnt_session *s, const uint32_t *tokens, size_t n, scoring *sc,
+                           bantam_error *err)
 {
     const size_t row_bytes = s->n_vocab * sizeof *s->rows;
     float *const spare = bnt_session_spare(s);
-    scoring sc = {.fn = fn, .user = user, .n_vocab = s->n_vocab};
 
     bantam_status status = bnt_session_check_cancel(s, err);
     if (!status) status = check_tokens(s, tokens, n, err);
@@ -182,20 +187,34 @@ bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n
                     .cancellable = true};
     if (s->logits == s->rows) s->logits = memcpy(spare, s->rows, row_bytes);
     status = recover(s, true, err);
-    for (uint32_t count = 0; sc.from < n && !status; sc.from += count) {
-        const size_t left = n - sc.from;
+    for (uint32_t count = 0; sc->from < n && !status; sc->from += count) {
+        const size_t left = n - sc->from;
         count = left < s->batch ? (uint32_t)left : s->batch;
-        status = score_pass(s, &w, &sc, count, err);
+        status = score_pass(s, &w, sc, count, err);
     }
-    if (sc.stopped) {
-        return bnt_fail(err, status, "stopped by the callback after token %zu", sc.at);
+    if (sc->stopped) {
+        return bnt_fail(err, status, "stopped by the callback after token %zu", sc->at);
     }
     if (status == BANTAM_ERR_CANCELLED) s->cancelled = 0;
     if (status) return status;
 
-    memcpy(spare, s->rows + sc.last * (size_t)s->n_vocab, row_bytes);
+    memcpy(spare, s->rows + sc->last * (size_t)s->n_vocab, row_bytes);
     advance(s, &w, spare);
     return BANTAM_OK;
+}
+
+bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n,
+                                bantam_logits_fn fn, void *user, bantam_error *err)
+{
+    scoring sc = {.fn = fn, .user = user, .width = s->n_vocab};
+    return score(s, tokens, n, &sc, err);
+}
+
+bantam_status bnt_session_states(bnt_session *s, const uint32_t *tokens, size_t n,
+                                 bantam_states_fn fn, void *user, bantam_error *err)
+{
+    scoring sc = {.fn = fn, .user = user, .states = true, .width = s->model->config.n_embd};
+    return score(s, tokens, n, &sc, err);
 }
 
 bantam_status bnt_session_redo(bnt_session *s, uint32_t n_tokens, uint32_t call,

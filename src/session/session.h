@@ -26,6 +26,8 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
                                bantam_error *err);
 bantam_status bnt_session_score(bnt_session *s, const uint32_t *tokens, size_t n,
                                 bantam_logits_fn fn, void *user, bantam_error *err);
+bantam_status bnt_session_states(bnt_session *s, const uint32_t *tokens, size_t n,
+                                 bantam_states_fn fn, void *user, bantam_error *err);
 const float *bnt_session_logits(const bnt_session *s);
 uint32_t bnt_session_position(const bnt_session *s);
 uint32_t bnt_session_capacity(const bnt_session *s);

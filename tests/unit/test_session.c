@@ -384,6 +384,81 @@ static void scores_are_the_logits_of_feeding_one_by_one(void **state)
     }
 }
 
+/* ---- states ---- */
+
+/* What the head makes of the state that was handed out last. */
+typedef struct last_state {
+    size_t n;
+    float logits[LETTERS_N];
+} last_state;
+
+static bool through_the_head(void *user, size_t index, const float *row, uint32_t n_embd)
+{
+    const bnt_model *const m = WINDOWED.model;
+    last_state *const k = user;
+    assert_int_equal(index, k->n++);
+    assert_int_equal(n_embd, m->config.n_embd);
+    assert_string_equal(m->head.type->name, "F32");
+    for (size_t v = 0; v < LETTERS_N; v++) {
+        const float *const w = (const float *)m->head.data + v * n_embd;
+        double sum = 0.0;
+        for (size_t i = 0; i < n_embd; i++) {
+            sum += (double)w[i] * (double)row[i];
+        }
+        k->logits[v] = (float)sum;
+    }
+    return true;
+}
+
+static void the_head_makes_the_logits_of_the_states(void **state)
+{
+    static const uint32_t batches[] = {1, 3, 256};
+    (void)state;
+    for (size_t b = 0; b < 3; b++) {
+        const bantam_session_options o = {
+            .context_tokens = N, .batch_tokens = batches[b], .n_threads = 2};
+        bnt_session *const s = rig_session(&WINDOWED, o);
+        bnt_session *const plain = rig_session(&WINDOWED, o);
+        bantam_error err;
+        rig_feed_all(s, TOKENS, 3);
+        rig_feed_all(plain, TOKENS, 3);
+        for (uint32_t at = 3; at < N; at += 40) {
+            const uint32_t n = N - at < 40 ? N - at : 40;
+            last_state last = {0};
+            assert_int_equal(
+                bnt_session_states(s, TOKENS + at, n, through_the_head, &last, &err),
+                BANTAM_OK);
+            rig_feed_all(plain, TOKENS + at, n);
+            assert_int_equal(last.n, n);
+            assert_holds(s, at + n, rig_logits(plain, LETTERS_N));
+            for (size_t v = 0; v < LETTERS_N; v++) {
+                assert_true(fabsf(last.logits[v] - bnt_session_logits(plain)[v]) < 1e-4f);
+            }
+        }
+        bnt_session_close(plain);
+        bnt_session_close(s);
+    }
+}
+
+static bool stop_at_once(void *user, size_t index, const float *row, uint32_t n_embd)
+{
+    (void)user, (void)row, (void)n_embd;
+    return index < 5;
+}
+
+static void states_that_are_stopped_leave_the_session_as_it_was(void **state)
+{
+    const bantam_session_options o = {.context_tokens = N, .batch_tokens = 8, .n_threads = 1};
+    bnt_session *const s = rig_session(&WINDOWED, o);
+    bantam_error err;
+    (void)state;
+    rig_feed_all(s, TOKENS, 30);
+    assert_int_equal(bnt_session_states(s, TOKENS + 30, 20, stop_at_once, NULL, &err),
+                     BANTAM_ERR_CANCELLED);
+    assert_holds(s, 30, plain_logits(&WINDOWED, 30, BANTAM_KV_F16));
+    bnt_session_close(s);
+}
+
 static void a_score_that_is_stopped_leaves_the_session_as_it_was(void **state)
 {
     static scored got;
@@ -651,6 +726,8 @@ int main(void)
         cmocka_unit_test(ids_outside_the_vocabulary_are_refused_by_name),
         cmocka_unit_test(scores_are_the_logits_of_feeding_one_by_one),
         cmocka_unit_test(a_score_that_is_stopped_leaves_the_session_as_it_was),
+        cmocka_unit_test(the_head_makes_the_logits_of_the_states),
+        cmocka_unit_test(states_that_are_stopped_leave_the_session_as_it_was),
         cmocka_unit_test(rewinding_and_feeding_again_gives_the_same_bits),
         cmocka_unit_test(rewinding_forward_is_refused_and_to_zero_is_a_fresh_start),
         cmocka_unit_test(a_cancel_is_reported_once_by_the_next_call),

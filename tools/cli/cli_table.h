@@ -88,7 +88,7 @@ typedef struct cli_environment {
 } cli_environment;
 
 enum {
-    CLI_MAX_OPTIONS = 128,
+    CLI_MAX_OPTIONS = 192,
     CLI_MAX_WORDS = 256 /* positional arguments of any command */
 };
 

@@ -1,0 +1,368 @@
+/* cli_table_commands.c - the commands; see cli_table.h for what is made of them. */
+#include "cli_table.h"
+
+const cli_command cli_commands[CLI_N_COMMANDS] = {
+    [CLI_RUN] =
+        {
+            "run",
+            "[MODEL] [PROMPT]",
+            0,
+            2,
+            "one answer, streamed",
+            "Answers PROMPT, or what comes from standard input where PROMPT is absent or '-'. "
+            "The answer is printed as it is made.\n\n"
+            "Without MODEL the small model that is built in answers: a single word is a PROMPT "
+            "where it has spaces in it, else a MODEL.\n\n"
+            "Where the model has a chat template, PROMPT becomes a user's message; --raw "
+            "continues it as plain text instead. A prompt that is longer than the context is "
+            "refused, never cut.\n\n"
+            "With --json one object is printed when the answer is complete. Without PROMPT, on "
+            "a terminal, a conversation begins as in 'bantam chat'. A PROMPT that begins with "
+            "a "
+            "dash stands after '--'.",
+            {{"Ask the built-in model", "bantam run \"Tell me a story about a dog.\""},
+             {"Ask something", "bantam run model.gguf \"Why is the sky blue?\""},
+             {"Continue a text", "bantam run model.gguf --raw -n 64 \"Once upon a time\""},
+             {"The answer, its tokens and times, for a program",
+              "bantam run model.gguf --json --seed 1 \"Name a color.\""},
+             {NULL, NULL}},
+        },
+    [CLI_CHAT] =
+        {
+            "chat",
+            "[MODEL]",
+            0,
+            1,
+            "a conversation",
+            "Answers line after line and remembers the conversation. Three quotes at the start "
+            "of a line begin a message of several lines, three quotes at the end of one end "
+            "it. Ctrl-C stops an answer, Ctrl-D ends the conversation.\n\n"
+            "Lines that begin with a slash are commands: /bye ends, /clear forgets the "
+            "messages, /save FILE and /load FILE keep them, /system TEXT sets what the model "
+            "is told first, /stats shows counts and speed, /help lists these.\n\n"
+            "Only what is new is computed in each turn. When the context is full the "
+            "conversation is kept and can be saved or cleared.",
+            {{"Talk", "bantam chat model.gguf"},
+             {"Talk to somebody",
+              "bantam chat model.gguf --system \"You are a patient cook.\""},
+             {NULL, NULL}},
+        },
+    [CLI_TOKENIZE] =
+        {
+            "tokenize",
+            "[MODEL] [TEXT]",
+            0,
+            2,
+            "text to tokens and back",
+            "Prints the numbers of the tokens of TEXT, or of standard input where TEXT is "
+            "absent or '-'. Names of special tokens in the text become those tokens. MODEL may "
+            "also be a file with a tokenizer alone (tokenizer.json, tokenizer.model, "
+            "tekken.json).\n\n"
+            "With --decode, prints the text of the given tokens and nothing else.",
+            {{"The tokens of a text", "bantam tokenize model.gguf \"Hello, world\""},
+             {"How many tokens a file has", "bantam tokenize model.gguf < report.txt | wc -w"},
+             {"Back to text", "bantam tokenize model.gguf --decode 28120,28,905"},
+             {NULL, NULL}},
+        },
+    [CLI_TEMPLATE] =
+        {
+            "template",
+            "MODEL FILE.json",
+            2,
+            2,
+            "what a chat looks like to the model",
+            "Renders the model's chat template for {\"messages\":[...], \"tools\":[...], "
+            "\"add_generation_prompt\":bool} and prints the text exactly, without a newline of "
+            "its own. FILE.json may be '-' for standard input.",
+            {{"See the prompt of a conversation", "bantam template model.gguf chat.json"},
+             {NULL, NULL}},
+        },
+    [CLI_LOGITS] =
+        {
+            "logits",
+            "MODEL",
+            1,
+            1,
+            "raw numbers of the next token",
+            "Computes the given tokens and writes the logits after the last one, or with --all "
+            "after every one, as 32-bit floats, lowest byte first, row after row.",
+            {{"Logits after three tokens",
+              "bantam logits model.gguf --tokens 1,15043,29892 -o logits.f32"},
+             {"A row for every token, with full precision of the cache",
+              "bantam logits model.gguf --tokens 1,2,3 --all --kv f32 -o rows.f32"},
+             {NULL, NULL}},
+        },
+    [CLI_INSPECT] =
+        {
+            "inspect",
+            "[MODEL]",
+            0,
+            1,
+            "what a model file holds",
+            "Prints family, shapes, types, sizes and metadata. Works for any well-formed GGUF "
+            "or safetensors file, also for those that cannot be run.",
+            {{"What is in it", "bantam inspect model.gguf"},
+             {"Every tensor, for a program", "bantam inspect model.gguf --tensors --json"},
+             {NULL, NULL}},
+        },
+    [CLI_EVAL] =
+        {
+            "eval",
+            "[MODEL]",
+            0,
+            1,
+            "how well a model predicts a text",
+            "Measures perplexity. The text of FILE is cut into windows of --ctx tokens that do "
+            "not overlap, by default 512 or what the model was made for where that is less. "
+            "Where the model's encoder begins with a BOS token, every window begins with it "
+            "and holds one token of text less. Every token but a window's first is predicted "
+            "from those before it in its window.\n\n"
+            "\"tokens\" is the number of predicted tokens, \"nll\" the sum of -ln p over "
+            "them, and \"perplexity\" is exp(nll / tokens).",
+            {{"Perplexity of a text",
+              "bantam eval model.gguf --perplexity wiki.txt --ctx 512 --json"},
+             {NULL, NULL}},
+        },
+    [CLI_BENCH] =
+        {
+            "bench",
+            "[MODEL]",
+            0,
+            1,
+            "how fast a model runs here",
+            "Times the reading of a prompt and the making of tokens, in turn, after a run that "
+            "warms up. Rates are tokens per second: the median, the quartiles, least and most. "
+            "With --depth the context is filled first.\n\n"
+            "What the machine does at most is measured before and after with as many threads "
+            "and the same instructions: bandwidth_gb_s by reading memory as a stream, "
+            "int8_peak_gops and fp32_peak_gflops by multiply-adds in registers, each counted "
+            "as two operations.\n\n"
+            "decode_share_of_bandwidth is the rate of decoding times decode_bytes_per_token "
+            "over the bandwidth: the bytes are all weights (of an embedding that is not the "
+            "head too, one row) and the keys and values of --depth and half of -n positions. "
+            "prefill_share_of_peak is the rate of the prompt times prefill_ops_per_token over "
+            "the peak in 8 bits, or in single precision where the weights are floats: the "
+            "operations are two for each weight of the layers' matrices, and in attention "
+            "four for each head's dimension and each position from the first to the token's "
+            "own, windows left out of account.",
+            {{"The usual numbers", "bantam bench model.gguf"},
+             {"Far into a context, for a program",
+              "bantam bench model.gguf --depth 2048 -r 3 --json"},
+             {NULL, NULL}},
+        },
+    [CLI_CONVERT] =
+        {
+            "convert",
+            "IN OUT.gguf",
+            2,
+            2,
+            "any model to one GGUF file",
+            "Writes a Hugging Face folder or a GGUF file as one GGUF file that other programs "
+            "read too. OUT appears whole or not at all.",
+            {{"A downloaded folder to a file",
+              "bantam convert ./SmolLM2-135M-Instruct out.gguf"},
+             {"In half the size", "bantam convert model-f32.gguf model-f16.gguf --type f16"},
+             {NULL, NULL}},
+        },
+    [CLI_QUANTIZE] =
+        {
+            "quantize",
+            "IN OUT.gguf",
+            2,
+            2,
+            "a model in fewer bits",
+            "Writes a Hugging Face folder or a GGUF file as a GGUF file whose matrices take "
+            "fewer bits. b4 (4.3 bits per weight) and b8 (8.1) are Bantam's own types, laid "
+            "out for its kernels: such a file is the fastest one to run and starts without "
+            "being rearranged, but no other program reads it. q8_0 and q4_0 are read by "
+            "others.\n\n"
+            "Norms and other vectors stay 32-bit floats. A matrix whose rows are no whole "
+            "number of blocks (32 values) becomes f16, and a note says so. The best source "
+            "is the model as it was published: what an earlier quantization lost is not "
+            "found again. OUT appears whole or not at all.\n\n"
+            "nmse is the squared error over the squared values, 0 where a tensor was copied.",
+            {{"Four bits, the embedding in eight", "bantam quantize ./SmolLM2-135M out.gguf"},
+             {"Eight bits", "bantam quantize model-f16.gguf out.gguf --type b8"},
+             {"What it cost, tensor by tensor",
+              "bantam quantize model-f16.gguf out.gguf --json"},
+             {NULL, NULL}},
+        },
+    [CLI_MERGE] =
+        {
+            "merge",
+            "MODEL OUT.gguf",
+            2,
+            2,
+            "adapters worked into a model",
+            "Writes MODEL with the adapters of --lora worked into its weights, as one GGUF "
+            "file "
+            "that needs no adapter any more and that other programs read too. OUT appears "
+            "whole "
+            "or not at all.\n\n"
+            "Without --type, weights that are floats keep their type and others become f16: "
+            "what an adapter adds is finer than four bits. 'bantam quantize' makes such a file "
+            "small again; best is to merge into the model as it was published.",
+            {{"A model of its own", "bantam merge model-f16.gguf out.gguf --lora style.gguf"},
+             {"Two at once, one of them at half its strength",
+              "bantam merge ./model out.gguf --lora a.gguf --lora b.gguf:0.5"},
+             {NULL, NULL}},
+        },
+    [CLI_TRAIN] =
+        {
+            "train",
+            "CONFIG DATA...",
+            2,
+            CLI_MAX_WORDS,
+            "a model from texts",
+            "Trains a small model from nothing and writes it as a GGUF file with its "
+            "tokenizer. CONFIG is a JSON file with the model's numbers (n_layers, n_embd, "
+            "n_heads, n_kv_heads, n_ffn, context; head_dim, act, rope_base, norm_eps, tied; "
+            "vocab, specials, bos, eos, stops, chat_template; name) and the run's (steps, "
+            "epochs or minutes; batch_tokens, seq, part_tokens, rate, final_rate, warmup, "
+            "decay, clip, beta1, beta2, seed, held_out, held_out_steps). A member that is not "
+            "known is an error.\n\n"
+            "DATA is text, with lines <|endoftext|> between documents, or, where its name ends "
+            "in .jsonl, an object in each line: {\"text\"}, {\"prompt\", \"completion\"} or "
+            "{\"messages\": [{\"role\", \"content\"}, ...]} for the chat template. Of the last "
+            "two only the completion and the answers are learned; \"weight\" scales a line. "
+            "FILE:SHARE says how much of what is seen comes from a file; without shares it "
+            "goes "
+            "by size.\n\n"
+            "Every five minutes, and on Ctrl-C, what it takes to go on is kept beside the "
+            "output; the same command with --resume ends with the same bytes as a run that was "
+            "not stopped. Neither the machine's instructions nor the number of threads change "
+            "the result. With --json every step is one line.",
+            {{"A model of stories", "bantam train tiny.json stories.txt -o tiny.gguf"},
+             {"Go on after Ctrl-C", "bantam train tiny.json stories.txt -o tiny.gguf --resume"},
+             {"Half stories, half chats",
+              "bantam train c.json stories.txt:1 chats.jsonl:1 -o m.gguf"},
+             {"A loss curve",
+              "bantam train c.json text.txt -o m.gguf --log loss.jsonl --held-out dev.txt"},
+             {NULL, NULL}},
+        },
+    [CLI_PULL] =
+        {
+            "pull",
+            "MODEL",
+            1,
+            1,
+            "fetches a model by its name",
+            "Fetches a model from the Hugging Face hub into Bantam's own store. MODEL is a "
+            "name "
+            "of 'bantam list --available' (smollm2:135m-instruct), or ORG/REPO for any other, "
+            "ORG/REPO:QUANT or ORG/REPO/FILE.gguf for one of its gguf files. A repository "
+            "without safetensors gives its Q4_K_M file where it is not said which.\n\n"
+            "-q4 and -q8 behind a name of the list, :B4 and :B8 behind any other, are small "
+            "forms that are made here: what they are made of is fetched and taken away "
+            "again. With --quantize both stay.\n\n"
+            "What was fetched is held against the hub's sizes and hashes. A download that was "
+            "cut, or stopped with Ctrl-C, goes on where it was when the command is given "
+            "again. "
+            "The model appears in the store when all of it is there.\n\n"
+            "A gated model wants its license accepted on the hub, and HF_TOKEN. No other "
+            "command reaches the network.",
+            {{"A model to try", "bantam pull smollm2:135m-instruct"},
+             {"A small form of a larger one", "bantam pull llama3.2:1b-instruct-q4"},
+             {"Both at once", "bantam pull smollm2:360m --quantize b4"},
+             {"A file of somebody's", "bantam pull somebody/Some-Model-GGUF:Q8_0"},
+             {NULL, NULL}},
+        },
+    [CLI_ADAPT] =
+        {
+            "adapt",
+            "MODEL DATA...",
+            2,
+            CLI_MAX_WORDS,
+            "a model learns from texts, here",
+            "Learns a low-rank adapter (LoRA) for MODEL, of any type, from the texts in DATA, "
+            "and "
+            "writes it to a file or folder of its own; the model stays as it is. 'bantam run "
+            "--lora' uses it, 'bantam merge' works it into a model.\n\n"
+            "A .jsonl file has an object in each line: {\"text\"}, {\"prompt\", "
+            "\"completion\"} "
+            "or {\"messages\": [{\"role\", \"content\"}, ...]}. Prompts, and turns that are "
+            "not "
+            "the assistant's, are read and not learned. Any other file is plain text, its "
+            "documents separated by lines that are <|endoftext|>.\n\n"
+            "A tenth of the texts, at most 50, is held out and measured with; the adapter that "
+            "does best on them is the result. So that the model does not forget, three tenths "
+            "of every step are texts of --keep, or else texts that the model writes by itself; "
+            "an adapter that makes them harder than --keep-limit allows is weakened until it "
+            "does "
+            "not.\n\n"
+            "The memory needed is known before it is taken; with --memory layers are computed "
+            "twice and steps in parts, or it is refused. Ctrl-C keeps what was learned so "
+            "far; --resume goes on from the checkpoint, to the same bits.",
+            {{"Learn from questions with their answers",
+              "bantam adapt model.gguf answers.jsonl -o answers-lora.gguf"},
+             {"Within 900 MB, and without unlearning a text",
+              "bantam adapt model.gguf notes.txt --keep usual.txt --memory 900M -o notes.gguf"},
+             {"For programs that read PEFT's form",
+              "bantam adapt ./SmolLM2-135M notes.txt -o notes-lora"},
+             {"Go on after an interruption",
+              "bantam adapt model.gguf answers.jsonl -o answers-lora.gguf --resume"},
+             {NULL, NULL}},
+        },
+    [CLI_LIST] =
+        {
+            "list",
+            "[FOLDER...]",
+            0,
+            CLI_MAX_WORDS,
+            "models on this machine",
+            "Lists the models in Bantam's store and in the Hugging Face hub cache, or those in "
+            "each FOLDER and in the folders right in it: name, size, where it is from, and "
+            "path. With -q, names only.\n\n"
+            "With --available, lists the models that have a short name: size as published, "
+            "repository and license. Nothing is fetched for that.",
+            {{"What is there", "bantam list"},
+             {"What could be", "bantam list --available"},
+             {"What somebody has downloaded", "bantam list ~/Downloads"},
+             {NULL, NULL}},
+        },
+    [CLI_SHOW] =
+        {
+            "show",
+            "MODEL",
+            1,
+            1,
+            "where a model is from and what it is",
+            "Prints a model's name, repository, license, size and note, and, where it is on "
+            "this machine, its path, revision, family and type. 'bantam inspect' says more of "
+            "a file.",
+            {{"Before it is fetched", "bantam show llama3.2:1b"},
+             {"A folder", "bantam show ./SmolLM2-135M-Instruct"},
+             {NULL, NULL}},
+        },
+    [CLI_RM] =
+        {
+            "rm",
+            "[MODEL...]",
+            0,
+            CLI_MAX_WORDS,
+            "removes models",
+            "Removes each MODEL and says what it was: a model of the store with what an "
+            "unfinished download has left, or else one of the Hugging Face hub cache; a .gguf "
+            "file with all its shards; from any other folder the files that belong to a model, "
+            "and the folder if nothing else is in it.\n\n"
+            "With --cache, removes only the cache file of each MODEL, or all those in the "
+            "shared folder. A cache file holds a model's weights in the form that is computed "
+            "with; it is made anew when the model is next used. That there is none to remove "
+            "is no failure.",
+            {{"A model", "bantam rm smollm2:135m"},
+             {"One model's cache file", "bantam rm --cache model.gguf"},
+             {"All in the shared folder", "bantam rm --cache"},
+             {NULL, NULL}},
+        },
+    [CLI_DOCTOR] =
+        {
+            "doctor",
+            "",
+            0,
+            0,
+            "what this machine and program offer",
+            "Shows version, processor, memory and folders, and names what is set in a way that "
+            "cannot work.",
+            {{"Look", "bantam doctor"}, {NULL, NULL}},
+        },
+};
