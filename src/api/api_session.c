@@ -5,7 +5,7 @@
 
 struct bantam_session {
     const bantam_model *model; /* borrowed until closed */
-    bnt_session *session; /* owns */
+    bnt_session *session;      /* owns */
 };
 
 bantam_status bantam_plan(const bantam_model *model, const bantam_session_options *options,
