@@ -12,7 +12,7 @@ library=$(echo "$sources" | grep '^src/')
 floor() {
     case $1 in
     base) echo 0 ;; quant) echo 1 ;; format | kernel) echo 2 ;; model | vision | token | template | sample) echo 3 ;;
-    session) echo 4 ;; task | compress | train | store) echo 5 ;; api | fetch) echo 6 ;; bantam) echo 0 ;; *) echo 9 ;;
+    session) echo 4 ;; task | compress | train | store) echo 5 ;; api | fetch | profile) echo 6 ;; bantam) echo 0 ;; *) echo 9 ;;
     esac
 }
 for file in $library; do
@@ -28,7 +28,7 @@ for file in $(echo "$library" | grep '^src/task/'); do
         complain "$file: a task sees the public headers and base only"
 done
 for file in $(echo "$sources" | grep -E '^tools/(cli|server)/'); do
-    grep -nE '#include "(base|quant|format|kernel|model|token|sample|session|compress|train|store|fetch|api)/' "$file" &&
+    grep -nE '#include "(base|quant|format|kernel|model|token|sample|session|compress|train|store|fetch|profile|api)/' "$file" &&
         complain "$file: the command sees only the public header"
 done
 

@@ -74,7 +74,6 @@ if wanted trained.gguf; then
         -o "$work/trained.gguf" --log "$work/loss.jsonl" $resume
 fi
 
-
 say "quantizing"
 "$build/bantam" quantize "$work/trained.gguf" "$work/bantam-mini.gguf" --type b8
 bytes=$(wc -c <"$work/bantam-mini.gguf")

@@ -4,11 +4,11 @@
 set -eu
 
 build="cmake ninja-build pkg-config gcc libc6-dev libjansson-dev libpcre2-dev libedit-dev libcmocka-dev \
-libcurl4-openssl-dev libssl-dev"
+libcurl4-openssl-dev libssl-dev libsqlite3-dev"
 checks="g++ clang clang-format libclang-rt-14-dev mandoc llvm gcc-aarch64-linux-gnu \
 binutils-aarch64-linux-gnu qemu-user \
 libc6-dev-arm64-cross libjansson-dev:arm64 libpcre2-dev:arm64 libedit-dev:arm64 libcmocka-dev:arm64 \
-libcurl4-openssl-dev:arm64 libssl-dev:arm64"
+libcurl4-openssl-dev:arm64 libssl-dev:arm64 libsqlite3-dev:arm64"
 
 wanted=$build
 [ "${1:-}" = ci ] && wanted="$build $checks"
@@ -22,6 +22,7 @@ if ! command -v dpkg-query > /dev/null; then
         { echo "setup: a library of jansson libpcre2-8 libedit cmocka is missing" >&2; exit 1; }
     pkg-config --exists libcurl libcrypto ||
         echo "setup: without libcurl and libcrypto there will be no 'bantam pull'" >&2
+    pkg-config --exists sqlite3 || echo "setup: without sqlite3 there will be no 'bantam personalize'" >&2
     exit 0
 fi
 

@@ -77,10 +77,8 @@ static inline void mirror_open(mirror *m, const bnt_model *model)
     m->output_norm = rig_copy(model->output_norm, c->n_embd);
     for (uint32_t l = 0; l < c->n_layers; l++) {
         const bnt_layer *const from = &model->layers[l];
-        const bnt_matrix *const all[RIG_MATRICES] = {
-            &from->q, &from->k, &from->v, &from->o, &from->gate, &from->up, &from->down};
         for (int i = 0; i < RIG_MATRICES; i++) {
-            m->of[l][i] = mirror_of_matrix(all[i]);
+            m->of[l][i] = mirror_of_matrix(bnt_layer_matrix(from, (bnt_place)i));
         }
         m->attn_norm[l] = rig_copy(from->attn_norm, c->n_embd);
         m->ffn_norm[l] = rig_copy(from->ffn_norm, c->n_embd);

@@ -83,8 +83,12 @@ static inline bantam_status rig_batch(void *source, uint64_t step, bnt_batch *ou
             r->weights[i] = 1.0f;
         }
     }
-    *out = (bnt_batch){r->tokens, r->targets,   r->weights,
-                       RIG_ROWS,  r->sequences, RIG_ROWS / RIG_SEQUENCE};
+    *out = (bnt_batch){.tokens = r->tokens,
+                       .targets = r->targets,
+                       .weights = r->weights,
+                       .n_rows = RIG_ROWS,
+                       .sequences = r->sequences,
+                       .n_sequences = RIG_ROWS / RIG_SEQUENCE};
     return BANTAM_OK;
 }
 

@@ -324,6 +324,10 @@ BANTAM_API const char *bantam_model_cache(const bantam_model *model);
  * tell. Borrowed until the model is closed. */
 BANTAM_API const char *bantam_model_note(const bantam_model *model);
 
+/* 32 bytes that tell models apart by their numbers: another quantization is another model.
+ * What was computed with one is not mixed with what was computed with another. No signature. */
+BANTAM_API void bantam_model_identity(const bantam_model *model, uint8_t identity[32]);
+
 /* Borrowed until the model is closed. NULL where the file has no tokenizer. */
 BANTAM_API const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model);
 
@@ -385,11 +389,23 @@ typedef struct bantam_plan_info {
                                about what a small program and its libraries take */
     uint64_t total_bytes;
     uint32_t context_tokens, batch_tokens, n_threads;
+    bantam_kv kv; /* as it would be kept; never BANTAM_KV_DEFAULT */
 } bantam_plan_info;
 
 BANTAM_API bantam_status bantam_plan(const bantam_model *model,
                                      const bantam_session_options *options,
                                      bantam_plan_info *out, bantam_error *err);
+
+/* Plans a session that keeps within options->memory_bytes. Of context_tokens, batch_tokens and
+ * kv those that are not zero are demands and stay as they are; the others are chosen and
+ * written to *options, ready for bantam_session_open(). Where the defaults are too much the
+ * batch becomes smaller, down to 64, which changes no bit; then keys and values get 8 bits;
+ * then the context becomes shorter, in steps of 64 down to 256; then the batch again, down
+ * to 8. A budget that is larger never gives a shorter context. memory_bytes 0: the defaults are
+ * chosen. BANTAM_ERR_NOMEM where not even the least fits, with both numbers. */
+BANTAM_API bantam_status bantam_plan_within(const bantam_model *model,
+                                            bantam_session_options *options,
+                                            bantam_plan_info *out, bantam_error *err);
 
 /* Opens a session; options may be NULL. Everything it will ever need is taken here. The model
  * is borrowed until the session is closed. The caller owns *out. BANTAM_ERR_NOMEM names what
@@ -660,10 +676,37 @@ typedef struct bantam_device_speed {
 BANTAM_API bantam_status bantam_device_measure(const char *cpu, uint32_t n_threads,
                                                bantam_device_speed *out, bantam_error *err);
 
+/* Heat, clock and energy while something runs, as far as the system shows them. */
+typedef struct bantam_sensors bantam_sensors;
+
+typedef struct bantam_reading {
+    double
+        temperature_c; /* of the processor's hottest sensor; NaN, as all, where none is shown */
+    double frequency_mhz;         /* mean of the cores that sessions compute on */
+    double energy_j;              /* used since the sensors were opened */
+    bantam_text temperature_from; /* "x86_pkg_temp", "coretemp", ...; empty where none is */
+    bantam_text energy_from;      /* "rapl": of the processor alone; "battery": of the device,
+                                     while no charger is plugged in; empty */
+} bantam_reading;
+
+/* root is the folder that stands for the system's /sys; NULL: that one. Where there is nothing
+ * to read, it opens, and every reading says so. The caller owns *out. */
+BANTAM_API bantam_status bantam_sensors_open(bantam_sensors **out, const char *root,
+                                             bantam_error *err);
+BANTAM_API void bantam_sensors_close(bantam_sensors *sensors);
+
+/* Takes a few system calls. Energy wants a reading every minute or so: counters run over, and a
+ * battery tells what it gives at the moment alone. Texts are borrowed until the sensors are
+ * closed. One thread at a time. */
+BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out);
+
 #ifdef __cplusplus
 }
 #endif
 
+#include "bantam/fit.h"
+#include "bantam/interest.h"
 #include "bantam/make.h"
+#include "bantam/task.h"
 
 #endif

@@ -19,7 +19,8 @@ extern "C" {
 
 typedef struct bantam_convert_options {
     size_t struct_size;
-    const char *type; /* "F32", "F16", "BF16", "Q8_0", "Q4_0"; NULL: as the source has it */
+    const char *type; /* "F32", "F16", "BF16", "Q8_0", "Q4_0", in capitals or not; NULL: as the
+                         source has it */
     bantam_progress_fn progress;
     void *user;
 } bantam_convert_options;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "format/builtin.h"
 #include "model/pack.h"
 
@@ -155,33 +156,6 @@ void bantam_model_close(bantam_model *model)
     bnt_free(model);
 }
 
-static bantam_text text_of(const char *s)
-{
-    const bantam_text t = {s, strlen(s)};
-    return t;
-}
-
-static uint64_t matrix_bytes(const bnt_matrix *m)
-{
-    return (uint64_t)m->row_bytes * bnt_matrix_strips(m->type, m->rows);
-}
-
-/* Norms, a row of the embedding, and every matrix that is multiplied with. */
-static uint64_t token_bytes(const bnt_model *w)
-{
-    uint64_t n = matrix_bytes(&w->head) + w->embed.row_bytes;
-    n += (2 * (uint64_t)w->config.n_layers + 1) * w->config.n_embd * sizeof(float);
-    for (uint32_t i = 0; i < w->config.n_layers; i++) {
-        const bnt_layer *const l = &w->layers[i];
-        const bnt_matrix *const all[] = {&l->q,    &l->k,  &l->v,   &l->o,
-                                         &l->gate, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
-            n += matrix_bytes(all[k]);
-        }
-    }
-    return n;
-}
-
 void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
 {
     const bnt_model *const w = model->weights;
@@ -189,9 +163,9 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
 
     *out = (bantam_model_info){
         .name = c->name.size ? c->name : bnt_path_name(bnt_archive_path(model->archive)),
-        .family = text_of(bnt_config_family(c)),
+        .family = bnt_text_of(bnt_config_family(c)),
         .architecture = c->architecture,
-        .type = text_of(bnt_model_type(w)->name),
+        .type = bnt_text_of(bnt_model_type(w)->name),
         .n_params = w->n_params,
         .file_bytes = bnt_archive_bytes(model->archive),
         .weight_bytes = w->weight_bytes,
@@ -204,10 +178,10 @@ void bantam_model_describe(const bantam_model *model, bantam_model_info *out)
         .n_vocab = c->n_vocab,
         .context_tokens = c->context_tokens,
         .tied = c->tied,
-        .rope = text_of(bnt_config_rope_name(c)),
-        .activation = text_of(c->act == BNT_ACT_RELU ? "relu" : "silu"),
+        .rope = bnt_text_of(bnt_config_rope_name(c)),
+        .activation = bnt_text_of(c->act == BNT_ACT_RELU ? "relu" : "silu"),
         .window_tokens = c->window_tokens,
-        .token_bytes = token_bytes(w),
+        .token_bytes = bnt_model_token_bytes(w),
     };
 }
 
@@ -226,6 +200,11 @@ const char *bantam_model_note(const bantam_model *model)
     return model->weights->pack ? bnt_pack_note(model->weights->pack) : NULL;
 }
 
+void bantam_model_identity(const bantam_model *model, uint8_t identity[32])
+{
+    bnt_model_identity(model->weights, identity);
+}
+
 const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model)
 {
     return model->tokenizer.tokens ? &model->tokenizer : NULL;
@@ -241,7 +220,7 @@ typedef struct removing {
 static void on_removed(void *user, const char *path, uint64_t bytes)
 {
     const removing *const r = user;
-    if (r->fn) r->fn(r->user, text_of(path), bytes);
+    if (r->fn) r->fn(r->user, bnt_text_of(path), bytes);
 }
 
 bantam_status bantam_cache_remove(const char *path, bantam_removed_fn fn, void *user,

@@ -14,6 +14,12 @@ bantam_status bantam_plan(const bantam_model *model, const bantam_session_option
     return bnt_session_plan(model->weights, model->tokenizer.tokens, options, out, err);
 }
 
+bantam_status bantam_plan_within(const bantam_model *model, bantam_session_options *options,
+                                 bantam_plan_info *out, bantam_error *err)
+{
+    return bnt_session_plan_within(model->weights, model->tokenizer.tokens, options, out, err);
+}
+
 bantam_status bantam_session_open(bantam_session **out, const bantam_model *model,
                                   const bantam_session_options *options, bantam_error *err)
 {

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "format/locate.h"
 #include "store/store.h"
 
@@ -14,22 +15,16 @@
 #define PATH_MAX 4096
 #endif
 
-static bantam_text text_of(const char *s)
-{
-    const bantam_text t = {s ? s : "", s ? strlen(s) : 0};
-    return t;
-}
-
 /* ---- the catalog ------------------------------------------------------------------------- */
 
 static bantam_catalog_model describe(const bnt_registry_row *row)
 {
     const bantam_catalog_model m = {
-        .name = text_of(row->name),
-        .repository = text_of(row->repository),
-        .license = text_of(row->license),
-        .files = text_of(row->files),
-        .note = text_of(row->note),
+        .name = bnt_text_of(row->name),
+        .repository = bnt_text_of(row->repository),
+        .license = bnt_text_of(row->license),
+        .files = bnt_text_of(row->files),
+        .note = bnt_text_of(row->note),
         .n_params = row->n_params,
         .bytes = row->n_params * row->value_bytes,
         .gated = row->gated,
@@ -89,7 +84,7 @@ static bantam_status find_source(making *m, const char *name, const char *type,
     bantam_status status = bnt_registry_find(name, &named, err);
     if (status) return status;
     if (!type) type = named.made;
-    if (!type || !bnt_is_repo_part(text_of(type))) {
+    if (!type || !bnt_is_repo_part(bnt_text_of(type))) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "%s: no form to make is named", name);
     }
     for (size_t i = 0; i <= strlen(type) && i < sizeof m->type; i++) {

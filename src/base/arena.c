@@ -39,3 +39,32 @@ void *bnt_arena_alloc(bnt_arena *arena, size_t n, size_t size)
     arena->used += cost;
     return block;
 }
+
+void *bnt_take(bnt_taker *taker, size_t n, size_t size)
+{
+    if (taker->arena) {
+        void *const block = bnt_arena_alloc(taker->arena, n, size);
+        taker->failed = taker->failed || !block;
+        return block;
+    }
+    const size_t cost = bnt_arena_cost(n, size);
+    if (cost == SIZE_MAX || !bnt_add_size(taker->total, cost, &taker->total)) {
+        taker->failed = true;
+    }
+    return NULL;
+}
+
+float *bnt_take_floats(bnt_taker *taker, size_t n, size_t width)
+{
+    size_t floats = 0;
+    if (!bnt_mul_size(n, width, &floats)) {
+        taker->failed = true;
+        return NULL;
+    }
+    return bnt_take(taker, floats, sizeof(float));
+}
+
+size_t bnt_taker_cost(const bnt_taker *taker)
+{
+    return taker->failed ? SIZE_MAX : taker->total;
+}

@@ -29,4 +29,21 @@ static inline void bnt_arena_reset(bnt_arena *arena, size_t mark)
     arena->used = mark;
 }
 
+/* Takes what a piece of work needs, in two passes of one function: without an arena it adds up
+ * what taking would cost and hands out NULL, with one it takes. Starts zeroed but for the
+ * arena; failure is sticky: a sum that wraps, or an arena that is full. */
+typedef struct bnt_taker {
+    bnt_arena *arena; /* borrows; NULL: counts */
+    size_t total;     /* counted so far */
+    bool failed;
+} bnt_taker;
+
+/* As bnt_arena_alloc(). */
+void *bnt_take(bnt_taker *taker, size_t n, size_t size);
+/* (n, width) */
+float *bnt_take_floats(bnt_taker *taker, size_t n, size_t width);
+
+/* What an arena must hold for everything that was counted; SIZE_MAX after a failure. */
+size_t bnt_taker_cost(const bnt_taker *taker);
+
 #endif

@@ -66,6 +66,29 @@ bantam_text bnt_path_name(const char *path)
     return name;
 }
 
+char *bnt_path_folder(const char *path)
+{
+    const bantam_text name = bnt_path_name(path);
+    size_t size = (size_t)(name.data - path);
+    if (size == 0) return bnt_strdup(".", 1);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    return bnt_strdup(path, size);
+}
+
+bantam_status bnt_path_put(const char *found, char *path, size_t capacity, bantam_error *err)
+{
+    const size_t size = strlen(found) + 1;
+
+    if (size > capacity) {
+        return bnt_fail(err, BANTAM_ERR_FULL, "a path of %zu bytes where %zu have room", size,
+                        capacity);
+    }
+    memcpy(path, found, size);
+    return BANTAM_OK;
+}
+
 bool bnt_path_is_plain(bantam_text name)
 {
     enum { MAX_NAME = 255 }; /* of every file system in use */
@@ -228,18 +251,6 @@ struct bnt_save {
     uint8_t held[SAVE_BUFFER];
 };
 
-/* The folder a path lies in, NUL-terminated. */
-static char *folder_of(const char *path)
-{
-    const bantam_text name = bnt_path_name(path);
-    size_t size = (size_t)(name.data - path);
-    if (size == 0) return bnt_strdup(".", 1);
-    while (size > 1 && path[size - 1] == '/') {
-        size--;
-    }
-    return bnt_strdup(path, size);
-}
-
 /* Creates a file of a new name in save->dir. The mode is that of any new file: the system takes
  * the umask off. The name does not grow with the target's, which may be as long as a name can
  * be. */
@@ -285,7 +296,7 @@ bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err
     if (!save) return bnt_fail(err, BANTAM_ERR_NOMEM, "%s: out of memory", path);
     save->fd = -1;
     save->path = bnt_strdup(path, size);
-    save->dir = folder_of(path);
+    save->dir = bnt_path_folder(path);
 
     bantam_status status;
     if (!save->path || !save->dir) {

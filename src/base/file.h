@@ -26,6 +26,11 @@ bantam_status bnt_file_read(const char *path, bnt_buf *buf, bantam_error *err);
 char *bnt_path_join(const char *dir, const char *name);
 /* The last component, without trailing slashes; borrowed from path. */
 bantam_text bnt_path_name(const char *path);
+/* The folder that a path lies in, NUL-terminated, owned by the caller (bnt_free). NULL when out
+ * of memory. */
+char *bnt_path_folder(const char *path);
+/* Copies a path with its NUL into capacity bytes; BANTAM_ERR_FULL where it does not fit. */
+bantam_status bnt_path_put(const char *found, char *path, size_t capacity, bantam_error *err);
 /* True for a plain name inside a folder: not empty, no '/', no NUL, not "." or "..", at most
  * 255 bytes. */
 bool bnt_path_is_plain(bantam_text name);

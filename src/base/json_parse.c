@@ -11,7 +11,9 @@
  */
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "base/utf8.h"
+#include "base/words.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -166,8 +168,7 @@ static bantam_status put_escape(reader *r, bnt_buf *out)
 static bool is_plain(const char *p)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
-    uint64_t x;
-    memcpy(&x, p, sizeof x);
+    const uint64_t x = bnt_load64(p);
     const uint64_t quotes = x ^ ones * '"', slashes = x ^ ones * '\\';
     return !((x | (x - ones * 0x20) | (quotes - ones) | (slashes - ones)) & highs);
 }
@@ -349,17 +350,13 @@ static bantam_status attach(reader *r, bantam_text key, json_t *value)
     return BANTAM_OK;
 }
 
-static bool is_key(bantam_text key, const char *name)
-{
-    return name && key.size == strlen(name) && memcmp(key.data, name, key.size) == 0;
-}
-
 /* Goes into a container that stands at the reader; value is NULL inside a list. */
 static void enter(reader *r, bantam_text key, json_t *value)
 {
     const bool is_object = r->data[r->at++] == '{';
-    if (r->depth == 1) r->in_outer = is_object && is_key(key, r->outer);
-    if (r->depth == 2 && r->in_outer && !is_object && !r->list_depth && is_key(key, r->inner)) {
+    if (r->depth == 1) r->in_outer = is_object && bnt_text_is(key, r->outer);
+    if (r->depth == 2 && r->in_outer && !is_object && !r->list_depth &&
+        bnt_text_is(key, r->inner)) {
         r->list_depth = 3;
         r->list->data = r->data + r->at;
     }

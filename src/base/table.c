@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/words.h"
 
 #include <string.h>
 #if defined(__linux__)
@@ -67,7 +68,7 @@ static uint32_t hash_of(uint64_t secret, bantam_text key)
     size_t i = 0;
     /* The byte order of the words does not matter: hashes never leave the process. */
     for (; key.size - i >= 8; i += 8) {
-        memcpy(&word, key.data + i, 8);
+        word = bnt_load64(key.data + i);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "compress/source.h"
 #include "quant/tile.h"
 
@@ -127,7 +128,7 @@ static bantam_status declare(converter *c, bantam_error *err)
             return bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "tensor %s: cannot write %s", t->name,
                             to->name);
         }
-        bnt_gguf_declare(c->w, (bantam_text){t->name, strlen(t->name)}, to, t->n_dims, t->dims);
+        bnt_gguf_declare(c->w, bnt_text_of(t->name), to, t->n_dims, t->dims);
     }
     return BANTAM_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "compress/convert_parts.h"
 #include "model/arch.h"
 
@@ -30,7 +31,7 @@ static uint32_t file_type_number(const bnt_type *type)
 void bnt_convert_file_type(bnt_gguf_writer *w, const bnt_type *type)
 {
     if (type->tile) {
-        bnt_gguf_put_text(w, "bantam.file_type", (bantam_text){type->name, strlen(type->name)});
+        bnt_gguf_put_text(w, "bantam.file_type", bnt_text_of(type->name));
     } else {
         bnt_gguf_put_u32(w, "general.file_type", file_type_number(type));
     }
@@ -72,7 +73,7 @@ static void put_rope(keys *k, const bnt_config *c)
     bnt_gguf_put_f32(w, key_of(k, "rope.freq_base"), (float)c->rope_base);
     if (c->scaling == BNT_ROPE_LINEAR || c->scaling == BNT_ROPE_YARN) {
         const char *const name = c->scaling == BNT_ROPE_YARN ? "yarn" : "linear";
-        bnt_gguf_put_text(w, key_of(k, "rope.scaling.type"), (bantam_text){name, strlen(name)});
+        bnt_gguf_put_text(w, key_of(k, "rope.scaling.type"), bnt_text_of(name));
         bnt_gguf_put_f32(w, key_of(k, "rope.scaling.factor"), (float)c->scale_factor);
     }
     if (c->scaling == BNT_ROPE_YARN || c->query_scale_beta > 0.0) {
@@ -95,8 +96,7 @@ void bnt_convert_config(bnt_gguf_writer *w, const bnt_config *c, const bnt_type 
 {
     keys k = {w, bnt_arch_name_for_gguf(c), {0}};
 
-    bnt_gguf_put_text(w, "general.architecture",
-                      (bantam_text){k.architecture, strlen(k.architecture)});
+    bnt_gguf_put_text(w, "general.architecture", bnt_text_of(k.architecture));
     bnt_gguf_put_text(w, "general.name", name);
     bnt_convert_file_type(w, type);
     bnt_gguf_put_u32(w, "general.quantization_version", 2);

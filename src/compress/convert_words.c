@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "compress/convert_parts.h"
 #include "token/byte_alphabet.h"
@@ -270,8 +271,8 @@ bantam_status bnt_convert_words(bnt_gguf_writer *w, const bnt_spec *spec, uint32
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
                         "tokenizer: its pre-tokenizer patterns have no name in GGUF");
     }
-    bnt_gguf_put_text(w, "tokenizer.ggml.model", (bantam_text){model, strlen(model)});
-    bnt_gguf_put_text(w, "tokenizer.ggml.pre", (bantam_text){pre, strlen(pre)});
+    bnt_gguf_put_text(w, "tokenizer.ggml.model", bnt_text_of(model));
+    bnt_gguf_put_text(w, "tokenizer.ggml.pre", bnt_text_of(pre));
     status = put_tokens(w, spec, n_rows, err);
     if (status) return status;
     status = spec->byte_level ? put_merges(w, spec, err) : put_scores(w, spec, n_rows, err);

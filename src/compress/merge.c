@@ -74,8 +74,6 @@ static bool is_corrected(const merger *m, uint32_t layer, bnt_place place)
 static void mark(const merger *m, bnt_source_tensor *t)
 {
     const bnt_names *const names = bnt_names_at(0);
-    const char *const suffixes[BNT_PLACES] = {names->q,    names->k,  names->v,   names->o,
-                                              names->gate, names->up, names->down};
     const size_t n = strlen(names->layer);
     char *end = NULL;
 
@@ -83,7 +81,7 @@ static void mark(const merger *m, bnt_source_tensor *t)
     const unsigned long layer = strtoul(t->name + n, &end, 10);
     if (*end != '.' || layer >= m->model->config.n_layers) return;
     for (int place = 0; place < BNT_PLACES; place++) {
-        if (strcmp(end + 1, suffixes[place]) != 0) continue;
+        if (strcmp(end + 1, names->matrices[place]) != 0) continue;
         t->layer = (uint32_t)layer;
         t->place = (bnt_place)place;
         t->corrected = is_corrected(m, t->layer, t->place);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "compress/source.h"
 #include "quant/tile.h"
 
@@ -313,8 +314,7 @@ static void declare(quantizer *q)
     if (interleaved) bnt_gguf_align(q->w, BNT_TILE_LINE);
     for (size_t i = 0; i < q->source.n_tensors; i++) {
         const bnt_source_tensor *const t = &q->source.tensors[i];
-        bnt_gguf_declare(q->w, (bantam_text){t->name, strlen(t->name)}, type_for(q, t),
-                         t->n_dims, t->dims);
+        bnt_gguf_declare(q->w, bnt_text_of(t->name), type_for(q, t), t->n_dims, t->dims);
     }
     q->total = bnt_gguf_writer_total(q->w);
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "compress/convert_parts.h"
 #include "format/grow.h"
 #include "model/rope.h"
@@ -180,11 +181,6 @@ void bnt_source_close(bnt_source *s)
 
 /* ---- metadata ---------------------------------------------------------------------------- */
 
-static bool is_key(bantam_text key, const char *name)
-{
-    return key.size == strlen(name) && memcmp(key.data, name, key.size) == 0;
-}
-
 bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
                                    bnt_gguf_writer *w, bantam_error *err)
 {
@@ -200,9 +196,9 @@ bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
     const bnt_gguf *const gguf = bnt_archive_gguf(s->archive);
     for (size_t i = 0; i < bnt_gguf_n_pairs(gguf); i++) {
         const bnt_gguf_pair *const pair = bnt_gguf_pair_at(gguf, i);
-        const bool typed =
-            is_key(pair->key, "general.file_type") || is_key(pair->key, "bantam.file_type");
-        const bool container = is_key(pair->key, "general.alignment") || (type && typed) ||
+        const bool typed = bnt_text_is(pair->key, "general.file_type") ||
+                           bnt_text_is(pair->key, "bantam.file_type");
+        const bool container = bnt_text_is(pair->key, "general.alignment") || (type && typed) ||
                                (pair->key.size > 6 && !memcmp(pair->key.data, "split.", 6));
         if (!container) bnt_gguf_put_pair(w, pair);
     }

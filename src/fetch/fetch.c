@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "fetch/download.h"
 #include "fetch/http.h"
 #include "fetch/hub.h"
@@ -138,7 +139,7 @@ static bool tell(work *w, uint64_t in_place)
     if (!w->o.progress || w->stopped) return !w->stopped;
     if (w->index) {
         const char *const path = w->listing.files[w->choice.files[w->index - 1]].path;
-        s.file = (bantam_text){path, strlen(path)};
+        s.file = bnt_text_of(path);
     }
     w->stopped = !w->o.progress(w->o.user, &s);
     return !w->stopped;

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/locate.h"
 #include "format/shards.h"
 
@@ -18,12 +19,6 @@
 #include <strings.h>
 
 static const json_int_t max_file = (json_int_t)1 << 44; /* bytes of a file: 16 TiB */
-
-static bantam_text text_of(const char *s)
-{
-    const bantam_text t = {s, strlen(s)};
-    return t;
-}
 
 static bantam_status no_memory(bantam_error *err)
 {
@@ -241,14 +236,14 @@ static bool fits(const char *patterns, const char *path)
 
 static bool is_safetensors(const char *path)
 {
-    return !strchr(path, '/') && bnt_name_ends(text_of(path), ".safetensors") &&
-           !bnt_name_begins(text_of(path), "adapter");
+    return !strchr(path, '/') && bnt_text_ends_with(bnt_text_of(path), ".safetensors") &&
+           !bnt_text_starts_with(bnt_text_of(path), "adapter");
 }
 
 /* Weights in the authors' own layout, which some repositories carry beside the usual one. */
 static bool is_consolidated(const char *path)
 {
-    return bnt_name_begins(text_of(path), "consolidated");
+    return bnt_text_starts_with(bnt_text_of(path), "consolidated");
 }
 
 /* The last part of a path. */
@@ -295,7 +290,8 @@ static void choose_folder(const bnt_hub_listing *l, const bnt_named *named, bool
     for (size_t i = 0; i < l->n && out->n < BNT_HUB_MAX_CHOSEN; i++) {
         const char *const path = l->files[i].path;
         if (!fits(patterns, path)) continue;
-        if (bnt_name_ends(text_of(path), ".safetensors") && !is_safetensors(path)) continue;
+        if (bnt_text_ends_with(bnt_text_of(path), ".safetensors") && !is_safetensors(path))
+            continue;
         if (usual && is_consolidated(path)) continue;
         out->files[out->n++] = i;
     }
@@ -349,18 +345,18 @@ static bantam_status find_gguf(const bnt_hub_listing *l, const bnt_named *named,
                                const char **form, bantam_error *err)
 {
     char found[300];
-    bantam_text wanted = text_of(named->form);
+    bantam_text wanted = bnt_text_of(named->form);
 
     *form = named->form;
     size_t n = count_gguf(l, wanted, file);
     for (size_t i = 0; i < N_USUAL && n > 1 && !wanted.size; i++) {
         size_t usual = 0;
-        if (count_gguf(l, text_of(usual_forms[i]), &usual) != 1) continue;
+        if (count_gguf(l, bnt_text_of(usual_forms[i]), &usual) != 1) continue;
         *file = usual;
         n = 1;
     }
     for (size_t i = 0; i < N_USUAL && n == 1; i++) {
-        if (bnt_gguf_has_quant(name_of(l->files[*file].path), text_of(usual_forms[i]))) {
+        if (bnt_gguf_has_quant(name_of(l->files[*file].path), bnt_text_of(usual_forms[i]))) {
             *form = usual_forms[i];
         }
     }
@@ -389,14 +385,14 @@ static bantam_status choose_shards(const bnt_hub_listing *l, size_t file, bnt_hu
     bnt_shard_name shard, other;
     uint32_t n = 0;
 
-    if (!bnt_shard_name_read(text_of(name_of(path)), &shard)) {
+    if (!bnt_shard_name_read(bnt_text_of(name_of(path)), &shard)) {
         out->files[out->n++] = file;
         return BANTAM_OK;
     }
     const size_t before = (size_t)(shard.stem.data - path) + shard.stem.size;
     for (size_t i = 0; i < l->n && out->n < BNT_HUB_MAX_CHOSEN; i++) {
         const char *const p = l->files[i].path;
-        if (!bnt_shard_name_read(text_of(name_of(p)), &other)) continue;
+        if (!bnt_shard_name_read(bnt_text_of(name_of(p)), &other)) continue;
         if (other.count != shard.count || strncmp(p, path, before) != 0) continue;
         if ((size_t)(other.stem.data - p) + other.stem.size != before) continue;
         out->files[out->n++] = i;

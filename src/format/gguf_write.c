@@ -13,11 +13,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "format/grow.h"
 #include "quant/tile.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define ALIGNMENT_KEY "general.alignment" /* its metadata key */
 
 enum { DEFAULT_ALIGNMENT = 32, VERSION = 3, HEADER_BYTES = 4 + 4 + 8 + 8 };
 
@@ -169,17 +172,11 @@ static const char *enter(bnt_gguf_writer *w, bnt_table *table, const char *what,
 
 /* ---- metadata ---------------------------------------------------------------------------- */
 
-static bool is_alignment(bantam_text key)
-{
-    static const char name[] = "general.alignment";
-    return key.size == strlen(name) && !memcmp(key.data, name, key.size);
-}
-
 /* Key and type. False after a failure, and where the head is already written. */
 static bool begin_pair(bnt_gguf_writer *w, bantam_text key, bnt_gguf_type type)
 {
     if (w->failed) return false;
-    if (w->begun || is_alignment(key)) {
+    if (w->begun || bnt_text_is(key, ALIGNMENT_KEY)) {
         keep(w, bnt_fail(&w->error, BANTAM_ERR_INVALID,
                          w->begun ? "key %.*s comes after tensor data"
                                   : "key %.*s is the writer's own",
@@ -275,7 +272,7 @@ void bnt_gguf_put_bools(bnt_gguf_writer *w, const char *key, const bool *values,
 
 void bnt_gguf_put_pair(bnt_gguf_writer *w, const bnt_gguf_pair *pair)
 {
-    if (is_alignment(pair->key)) return;
+    if (bnt_text_is(pair->key, ALIGNMENT_KEY)) return;
     if (!begin_pair(w, pair->key, pair->type)) return;
     if (pair->type == BNT_GGUF_ARRAY) put_uint(&w->pairs, (uint64_t)pair->element, 4);
     if (pair->type == BNT_GGUF_ARRAY || pair->type == BNT_GGUF_STRING) {
@@ -286,11 +283,9 @@ void bnt_gguf_put_pair(bnt_gguf_writer *w, const bnt_gguf_pair *pair)
 
 void bnt_gguf_align(bnt_gguf_writer *w, uint32_t alignment)
 {
-    static const char key[] = "general.alignment";
+    const bantam_text key = bnt_text_of(ALIGNMENT_KEY);
     const bool sound = alignment >= DEFAULT_ALIGNMENT && alignment <= BNT_MAX_ALIGNMENT &&
                        !(alignment & (alignment - 1));
-
-    const bantam_text text = {key, strlen(key)};
 
     if (w->failed) return;
     if (!sound || w->n_tensors || w->begun) {
@@ -300,8 +295,8 @@ void bnt_gguf_align(bnt_gguf_writer *w, uint32_t alignment)
                          alignment, (int)DEFAULT_ALIGNMENT, (int)BNT_MAX_ALIGNMENT));
         return;
     }
-    if (!enter(w, &w->keys, "key", BNT_MAX_KEY, text)) return;
-    put_text(&w->pairs, text);
+    if (!enter(w, &w->keys, "key", BNT_MAX_KEY, key)) return;
+    put_text(&w->pairs, key);
     put_uint(&w->pairs, BNT_GGUF_U32, 4);
     put_uint(&w->pairs, alignment, 4);
     w->n_pairs++;

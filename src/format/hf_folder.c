@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/shards.h"
 #include "format/sniff.h"
 
@@ -188,18 +189,19 @@ static findings look_through(char *const *names, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         const bantam_text name = {names[i], strlen(names[i])};
-        if (bnt_name_ends(name, ".safetensors")) {
-            if (bnt_name_begins(name, "adapter")) continue;
+        if (bnt_text_ends_with(name, ".safetensors")) {
+            if (bnt_text_starts_with(name, "adapter")) continue;
             if (!strcmp(names[i], "consolidated.safetensors")) {
                 f.consolidated = names[i];
                 continue;
             }
             if (!f.weights) f.weights = names[i];
             f.n_weights++;
-        } else if (bnt_name_ends(name, ".gguf")) {
+        } else if (bnt_text_ends_with(name, ".gguf")) {
             f.gguf = names[i];
-        } else if (bnt_name_begins(name, "pytorch_model") || bnt_name_ends(name, ".pth") ||
-                   bnt_name_ends(name, ".h5") || bnt_name_ends(name, ".msgpack")) {
+        } else if (bnt_text_starts_with(name, "pytorch_model") ||
+                   bnt_text_ends_with(name, ".pth") || bnt_text_ends_with(name, ".h5") ||
+                   bnt_text_ends_with(name, ".msgpack")) {
             f.pickled = names[i];
         }
     }

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "format/builtin.h"
 #include "format/grow.h"
@@ -40,12 +41,6 @@ typedef struct listing {
     char **names; /* owns, one block */
     size_t n;
 } listing;
-
-static bantam_text text_of(const char *s)
-{
-    const bantam_text t = {s, strlen(s)};
-    return t;
-}
 
 static bantam_status no_memory(bantam_error *err)
 {
@@ -153,12 +148,12 @@ static bantam_status split_name(const char *name, wanted *out, bantam_error *err
     if (!bnt_is_repo_part(out->repo)) return bad_name(name, err);
     const char *const end = rest + out->repo.size;
     if (*end == ':') {
-        out->quant = text_of(end + 1);
+        out->quant = bnt_text_of(end + 1);
         if (!bnt_is_repo_part(out->quant)) return bad_name(name, err);
     } else if (*end == '/') {
         out->file = end + 1;
         if (!bnt_is_inner_path(out->file)) return bad_name(name, err);
-        if (!bnt_name_ends(text_of(out->file), ".gguf")) return bad_name(name, err);
+        if (!bnt_text_ends_with(bnt_text_of(out->file), ".gguf")) return bad_name(name, err);
     }
     return BANTAM_OK;
 }
@@ -171,13 +166,8 @@ static bool read_repo_name(const char *folder, bantam_text *org, bantam_text *re
     const char *const dashes = strstr(name, "--");
 
     *org = (bantam_text){name, dashes ? (size_t)(dashes - name) : 0};
-    *repo = text_of(dashes ? dashes + 2 : name);
+    *repo = bnt_text_of(dashes ? dashes + 2 : name);
     return bnt_is_repo_part(*repo) && (!dashes || bnt_is_repo_part(*org));
-}
-
-static bool same_text(bantam_text a, bantam_text b)
-{
-    return a.size == b.size && (!a.size || !memcmp(a.data, b.data, a.size));
 }
 
 /* ---- snapshots --------------------------------------------------------------------------- */
@@ -263,17 +253,17 @@ static bantam_status find_snapshot(const char *hub, const char *folder, char **o
 
 bool bnt_is_model_gguf(const char *name)
 {
-    const bantam_text t = text_of(name);
+    const bantam_text t = bnt_text_of(name);
     bnt_shard_name shard;
 
-    if (!bnt_name_ends(t, ".gguf") || bnt_name_begins(t, "mmproj")) return false;
+    if (!bnt_text_ends_with(t, ".gguf") || bnt_text_starts_with(t, "mmproj")) return false;
     return !bnt_shard_name_read(t, &shard) || shard.number == 1;
 }
 
 static bool is_weights(const char *name)
 {
-    const bantam_text t = text_of(name);
-    return bnt_name_ends(t, ".safetensors") && !bnt_name_begins(t, "adapter");
+    const bantam_text t = bnt_text_of(name);
+    return bnt_text_ends_with(t, ".safetensors") && !bnt_text_starts_with(t, "adapter");
 }
 
 typedef struct contents {
@@ -379,8 +369,8 @@ static bantam_status find_repo(const listing *hub, const char *name, const wante
     for (size_t i = 0; i < hub->n; i++) {
         bantam_text org, repo;
         if (!read_repo_name(hub->names[i], &org, &repo)) continue;
-        if (!same_text(repo, w->repo)) continue;
-        if (w->org.size && !same_text(org, w->org)) continue;
+        if (!bnt_text_same(repo, w->repo)) continue;
+        if (w->org.size && !bnt_text_same(org, w->org)) continue;
         *out = hub->names[i];
         n++;
         const int more =
@@ -417,23 +407,12 @@ static bantam_status locate_in(const char *hub, const char *name, const wanted *
     return status;
 }
 
-static bantam_status put_path(const char *found, char *path, size_t capacity, bantam_error *err)
-{
-    const size_t size = strlen(found) + 1;
-
-    if (size > capacity) {
-        return bnt_fail(err, BANTAM_ERR_FULL, "a path of %zu bytes where %zu have room", size,
-                        capacity);
-    }
-    memcpy(path, found, size);
-    return BANTAM_OK;
-}
-
 bool bnt_is_model_path(const char *name)
 {
     if (name[0] == '/' || name[0] == '~' || name[0] == '.') return true;
     const char *const slash = strchr(name, '/');
-    return bnt_name_ends(text_of(name), ".gguf") && (!slash || !strchr(slash + 1, '/'));
+    return bnt_text_ends_with(bnt_text_of(name), ".gguf") &&
+           (!slash || !strchr(slash + 1, '/'));
 }
 
 bantam_status bnt_locate(const char *name, char *path, size_t capacity, bantam_error *err)
@@ -444,9 +423,9 @@ bantam_status bnt_locate(const char *name, char *path, size_t capacity, bantam_e
     if (capacity) path[0] = '\0';
     if (!name || !*name) return bnt_fail(err, BANTAM_ERR_INVALID, "the model has no name");
     if (bnt_file_kind_of(name) != BNT_FILE_ABSENT) {
-        return put_path(name, path, capacity, err);
+        return bnt_path_put(name, path, capacity, err);
     }
-    if (bnt_builtin_is(name)) return put_path(name, path, capacity, err);
+    if (bnt_builtin_is(name)) return bnt_path_put(name, path, capacity, err);
     if (bnt_is_model_path(name)) {
         return bnt_fail(err, BANTAM_ERR_IO, "%s: no such file or folder", name);
     }
@@ -457,7 +436,7 @@ bantam_status bnt_locate(const char *name, char *path, size_t capacity, bantam_e
                           "%s: no such file, and neither HF_HOME nor HOME is set", name);
     }
     if (!status) status = locate_in(hub, name, &w, &found, err);
-    if (!status) status = put_path(found, path, capacity, err);
+    if (!status) status = bnt_path_put(found, path, capacity, err);
     bnt_free(found);
     bnt_free(hub);
     return status;
@@ -542,7 +521,8 @@ static uint64_t folder_bytes(const char *folder, const contents *c)
     for (size_t i = 0; i < c->files.n; i++) {
         const char *const name = c->files.names[i];
         if (!is_weights(name)) continue;
-        if (c->n_weights > 1 && bnt_name_begins(text_of(name), "consolidated")) continue;
+        if (c->n_weights > 1 && bnt_text_starts_with(bnt_text_of(name), "consolidated"))
+            continue;
         char *const path = bnt_path_join(folder, name);
         if (path) sum += file_bytes(path);
         bnt_free(path);
@@ -636,8 +616,8 @@ static bantam_status report(const entries *e, const char *source, bantam_list_fn
     bnt_order_sort(order, e->n, name_before, e->items);
     for (size_t i = 0; i < e->n; i++) {
         const entry *const item = &e->items[order[i]];
-        const bantam_listed_model model = {text_of(item->name), text_of(item->path),
-                                           item->bytes, text_of(source)};
+        const bantam_listed_model model = {bnt_text_of(item->name), bnt_text_of(item->path),
+                                           item->bytes, bnt_text_of(source)};
         if (!fn(user, &model)) break;
     }
     bnt_free(order);
@@ -664,7 +644,7 @@ bantam_status bnt_list_models(bantam_list_fn fn, void *user, bantam_error *err)
 /* Adds a path as its own name. */
 static bantam_status add_path(entries *e, const char *path, uint64_t bytes, bantam_error *err)
 {
-    return add_entry(e, (bantam_text){0}, text_of(path), NULL, path, bytes, err);
+    return add_entry(e, (bantam_text){0}, bnt_text_of(path), NULL, path, bytes, err);
 }
 
 /* Adds what one folder is or holds, folders in it left out. */

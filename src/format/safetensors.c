@@ -18,6 +18,7 @@
 #include "base/cursor.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "format/grow.h"
 #include "format/ranges.h"
@@ -82,10 +83,7 @@ static const element *find_element(bantam_text name)
         {"U64", 64, -1},
     };
     for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++) {
-        if (strlen(elements[i].name) == name.size &&
-            !memcmp(elements[i].name, name.data, name.size)) {
-            return &elements[i];
-        }
+        if (bnt_text_is(name, elements[i].name)) return &elements[i];
     }
     return NULL;
 }
@@ -459,7 +457,7 @@ static bantam_status take_entry(bnt_safetensors *st, bnt_table *names, bool *met
     if (status) return status;
     if (!take_mark(c, ':')) return bad_header(c, "a colon", err);
 
-    if (s.name.size == strlen(reserved) && !memcmp(s.name.data, reserved, s.name.size)) {
+    if (bnt_text_is(s.name, reserved)) {
         if (*metadata) {
             return bnt_fail(err, BANTAM_ERR_FORMAT, "safetensors header: %s is there twice",
                             reserved);

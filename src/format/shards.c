@@ -10,18 +10,6 @@
 /* "-00002-of-00003.gguf": where each piece stands, from its beginning. */
 enum { DIGITS = 5, OF_AT = 6, COUNT_AT = 10, END_AT = 15, TAIL = 20 };
 
-bool bnt_name_begins(bantam_text name, const char *prefix)
-{
-    const size_t n = strlen(prefix);
-    return name.size >= n && !memcmp(name.data, prefix, n);
-}
-
-bool bnt_name_ends(bantam_text name, const char *suffix)
-{
-    const size_t n = strlen(suffix);
-    return name.size >= n && !memcmp(name.data + name.size - n, suffix, n);
-}
-
 static bool read_digits(const char *text, uint32_t *out)
 {
     uint32_t value = 0;

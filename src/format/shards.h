@@ -1,4 +1,4 @@
-/* shards.h - file names of model files: endings, and the number of a part in its set. */
+/* shards.h - the number of a part in the set of files that a model is. */
 #ifndef BNT_FORMAT_SHARDS_H
 #define BNT_FORMAT_SHARDS_H
 #include "bantam/bantam.h"
@@ -15,8 +15,5 @@ bool bnt_shard_name_read(bantam_text name, bnt_shard_name *out);
 /* The path of another part of the set that path belongs to; owned by the caller (bnt_free).
  * NULL when out of memory. path ends with the name that shard was read from. */
 char *bnt_shard_path(const char *path, const bnt_shard_name *shard, uint32_t number);
-
-bool bnt_name_begins(bantam_text name, const char *prefix);
-bool bnt_name_ends(bantam_text name, const char *suffix);
 
 #endif

@@ -162,17 +162,10 @@ size_t bnt_adapter_n_matrices(const bnt_adapter *adapter)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-const char *bnt_adapter_suffix(const bnt_names *names, bnt_place place)
-{
-    const char *const all[BNT_PLACES] = {names->q,    names->k,  names->v,   names->o,
-                                         names->gate, names->up, names->down};
-    return all[place];
-}
-
 bnt_adapter_name bnt_adapter_module(const bnt_names *names, uint32_t layer, bnt_place place)
 {
     static const char weight[] = ".weight";
-    const char *const suffix = bnt_adapter_suffix(names, place);
+    const char *const suffix = names->matrices[place];
     bnt_adapter_name n;
 
     snprintf(n.text, sizeof n.text, "%s%" PRIu32 ".%.*s", names->layer, layer,

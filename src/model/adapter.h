@@ -8,26 +8,9 @@
 #define BNT_MODEL_ADAPTER_H
 #include "model/model.h"
 
-/* The matrices of a layer, in the order of bnt_layer. */
-typedef enum bnt_place {
-    BNT_PLACE_Q,
-    BNT_PLACE_K,
-    BNT_PLACE_V,
-    BNT_PLACE_O,
-    BNT_PLACE_GATE,
-    BNT_PLACE_UP,
-    BNT_PLACE_DOWN,
-    BNT_PLACES
-} bnt_place;
-
 enum { BNT_MAX_RANK = 1024, BNT_MAX_ADAPTERS = 8, BNT_STRIP_ROWS = 64 };
 
-static inline const bnt_matrix *bnt_layer_matrix(const bnt_layer *layer, bnt_place place)
-{
-    const bnt_matrix *const all[BNT_PLACES] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
-                                               &layer->gate, &layer->up, &layer->down};
-    return all[place];
-}
+typedef enum bnt_factor { BNT_FACTOR_A, BNT_FACTOR_B } bnt_factor;
 
 /* One matrix's correction; rank 0: none. */
 typedef struct bnt_lora {

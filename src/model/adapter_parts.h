@@ -3,12 +3,9 @@
 #ifndef BNT_MODEL_ADAPTER_PARTS_H
 #define BNT_MODEL_ADAPTER_PARTS_H
 #include "model/adapter.h"
-#include "model/arch.h"
 
 #define BNT_PEFT_CONFIG  "adapter_config.json"
 #define BNT_PEFT_WEIGHTS "adapter_model.safetensors"
-
-typedef enum bnt_factor { BNT_FACTOR_A, BNT_FACTOR_B } bnt_factor;
 
 typedef struct bnt_adapter_form {
     const bnt_names *names; /* of the model's tensors */
@@ -26,8 +23,6 @@ bnt_adapter_name bnt_adapter_tensor(const bnt_adapter_form *form, uint32_t layer
                                     bnt_place place, bnt_factor factor);
 /* What PEFT calls the matrix: "model.layers.0.self_attn.q_proj". */
 bnt_adapter_name bnt_adapter_module(const bnt_names *names, uint32_t layer, bnt_place place);
-/* What the layout calls it inside of a layer: "self_attn.q_proj.weight". */
-const char *bnt_adapter_suffix(const bnt_names *names, bnt_place place);
 
 /* The row, in the order of pairing `from`, of what is row `row` in the order of `to`. */
 uint32_t bnt_adapter_row(const bnt_config *config, bnt_place place, bnt_pairing to,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/adapter_parts.h"
 
 #include <inttypes.h>
@@ -108,16 +109,9 @@ static bantam_status expect_text(const bnt_gguf *gguf, const char *key, bantam_t
     const bantam_status status = bnt_gguf_text(gguf, key, &found, err);
 
     if (status) return status;
-    if (found.size == expected.size && memcmp(found.data, expected.data, found.size) == 0) {
-        return BANTAM_OK;
-    }
+    if (bnt_text_same(found, expected)) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_FORMAT, "key %s: expected %.*s, found %.*s", key,
                     BNT_TEXT_ARG(expected), BNT_TEXT_ARG(found));
-}
-
-static bantam_text text_of(const char *text)
-{
-    return (bantam_text){text, strlen(text)};
 }
 
 static bantam_status read_gguf(reader *r, bantam_error *err)
@@ -128,11 +122,12 @@ static bantam_status read_gguf(reader *r, bantam_error *err)
     float alpha = 0.0f;
 
     r->form.names = bnt_names_at(0);
-    bantam_status status = expect_text(gguf, "general.type", text_of("adapter"), err);
-    if (!status) status = expect_text(gguf, "adapter.type", text_of("lora"), err);
+    bantam_status status = expect_text(gguf, "general.type", bnt_text_of("adapter"), err);
+    if (!status) status = expect_text(gguf, "adapter.type", bnt_text_of("lora"), err);
     if (!status) {
-        status = expect_text(gguf, "general.architecture",
-                             own ? c->architecture : text_of(bnt_arch_name_for_gguf(c)), err);
+        status =
+            expect_text(gguf, "general.architecture",
+                        own ? c->architecture : bnt_text_of(bnt_arch_name_for_gguf(c)), err);
     }
     if (!status) status = bnt_gguf_f32(gguf, "adapter.lora.alpha", &alpha, err);
     if (status) return status;
@@ -180,9 +175,7 @@ static bantam_status refuse_flags(const json_t *config, bantam_error *err)
 static bool is_one_of(bantam_text text, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (text.size == strlen(words[i]) && !memcmp(text.data, words[i], text.size)) {
-            return true;
-        }
+        if (bnt_text_is(text, words[i])) return true;
     }
     return false;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/gguf_write.h"
 #include "model/adapter_parts.h"
 
@@ -188,7 +189,7 @@ static bantam_status save_gguf(writer *w, const char *path, bantam_error *err)
     const bnt_config *const c = &w->model->config;
     const bool own = w->model->archive && bnt_archive_gguf(w->model->archive);
     const char *const name = bnt_arch_name_for_gguf(c);
-    const bantam_text architecture = own ? c->architecture : (bantam_text){name, strlen(name)};
+    const bantam_text architecture = own ? c->architecture : bnt_text_of(name);
 
     w->form = (bnt_adapter_form){bnt_names_at(0), false};
     const bantam_status status = bnt_gguf_writer_open(&w->sink.gguf, path, err);
@@ -203,8 +204,7 @@ static bantam_status save_gguf(writer *w, const char *path, bantam_error *err)
     for (factor f = {0}; next_factor(w, &f);) {
         const bnt_adapter_name tensor = bnt_adapter_tensor(&w->form, f.layer, f.place, f.which);
         const uint64_t dims[2] = {f.columns, f.rows};
-        bnt_gguf_declare(out, (bantam_text){tensor.text, strlen(tensor.text)},
-                         bnt_type_find(BNT_TYPE_F32), 2, dims);
+        bnt_gguf_declare(out, bnt_text_of(tensor.text), bnt_type_find(BNT_TYPE_F32), 2, dims);
     }
     put_factors(w);
     return bnt_gguf_writer_commit(out, err);
@@ -372,13 +372,11 @@ static bantam_status save_peft(writer *w, const char *path, bantam_error *err)
 bantam_status bnt_adapter_save(const bnt_adapter *adapter, const bnt_model *model,
                                const char *path, bantam_error *err)
 {
-    static const char ending[] = ".gguf";
-    const size_t n = strlen(path), m = strlen(ending);
     writer w = {.adapter = adapter, .model = model};
 
     if (max_rank(adapter) == 0) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "the adapter corrects no matrix");
     }
-    if (n > m && strcmp(path + n - m, ending) == 0) return save_gguf(&w, path, err);
+    if (bnt_text_ends_with(bnt_text_of(path), ".gguf")) return save_gguf(&w, path, err);
     return save_peft(&w, path, err);
 }

@@ -2,7 +2,7 @@
  * is config_gguf.c's and config_hf.c's, what they mean forward.c's. */
 #include "model/arch.h"
 
-#include <string.h>
+#include "base/text.h"
 
 /* Ministral 3 comes as a vision model with a text_config inside (mistral3) and as the text
  * model alone (ministral3). BlueLM stands for the language model of BlueLM-V: its numbers are
@@ -20,19 +20,26 @@ static const bnt_arch archs[] = {
 };
 
 #define HF_LAYER                                                                               \
-    "input_layernorm.weight", "self_attn.q_proj.weight", "self_attn.k_proj.weight",            \
-        "self_attn.v_proj.weight", "self_attn.o_proj.weight",                                  \
-        "post_attention_layernorm.weight", "mlp.gate_proj.weight", "mlp.up_proj.weight",       \
-        "mlp.down_proj.weight"
+    "input_layernorm.weight", "post_attention_layernorm.weight",                               \
+    {                                                                                          \
+        "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",       \
+            "self_attn.o_proj.weight", "mlp.gate_proj.weight", "mlp.up_proj.weight",           \
+            "mlp.down_proj.weight"                                                             \
+    }
 
 /* The converters that write GGUF permute q and k so that the two values of a rotated pair lie
  * side by side; Hugging Face files keep them half a head apart. */
 static const bnt_names gguf_names = {
-    BNT_PAIR_ADJACENT,  "token_embd.weight",  "output_norm.weight",
-    "output.weight",    "rope_freqs.weight",  "blk.",
-    "attn_norm.weight", "attn_q.weight",      "attn_k.weight",
-    "attn_v.weight",    "attn_output.weight", "ffn_norm.weight",
-    "ffn_gate.weight",  "ffn_up.weight",      "ffn_down.weight",
+    .pairing = BNT_PAIR_ADJACENT,
+    .embed = "token_embd.weight",
+    .output_norm = "output_norm.weight",
+    .head = "output.weight",
+    .divisors = "rope_freqs.weight",
+    .layer = "blk.",
+    .attn_norm = "attn_norm.weight",
+    .ffn_norm = "ffn_norm.weight",
+    .matrices = {"attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight",
+                 "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight"},
 };
 
 static const bnt_names hf_names[] = {
@@ -55,16 +62,10 @@ static const bnt_known known[] = {
     {"codellama", 32, 4096, 11008, 1e6, 0, 0}, {"ministral", 36, 4096, 12288, 1e8, 32768, 4},
 };
 
-static bool is(bantam_text text, const char *name)
-{
-    return name && text.data && text.size == strlen(name) &&
-           memcmp(text.data, name, text.size) == 0;
-}
-
 const bnt_arch *bnt_arch_of_gguf(bantam_text architecture)
 {
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
-        if (is(architecture, archs[i].gguf)) return &archs[i];
+        if (bnt_text_is(architecture, archs[i].gguf)) return &archs[i];
     }
     return NULL;
 }
@@ -72,10 +73,10 @@ const bnt_arch *bnt_arch_of_gguf(bantam_text architecture)
 const bnt_arch *bnt_arch_of_json(bantam_text class_name, bantam_text model_type)
 {
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
-        if (is(class_name, archs[i].class_name)) return &archs[i];
+        if (bnt_text_is(class_name, archs[i].class_name)) return &archs[i];
     }
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
-        if (is(model_type, archs[i].model_type)) return &archs[i];
+        if (bnt_text_is(model_type, archs[i].model_type)) return &archs[i];
     }
     return NULL;
 }

@@ -27,14 +27,26 @@ const bnt_arch *bnt_arch_of_json(bantam_text class_name, bantam_text model_type)
  * folder calls it. What a plain llama pass computes is "llama", which every runtime knows. */
 const char *bnt_arch_name_for_gguf(const bnt_config *config);
 
+/* The matrices of a layer, in the order of bnt_layer. */
+typedef enum bnt_place {
+    BNT_PLACE_Q,
+    BNT_PLACE_K,
+    BNT_PLACE_V,
+    BNT_PLACE_O,
+    BNT_PLACE_GATE,
+    BNT_PLACE_UP,
+    BNT_PLACE_DOWN,
+    BNT_PLACES
+} bnt_place;
+
 /* How one layout of files names its tensors. A tensor of layer 7 is `layer` "7." suffix. */
 typedef struct bnt_names {
     bnt_pairing pairing; /* the order of q and k rows that goes with the names */
     const char *embed, *output_norm, *head;
     const char *divisors; /* llama3's frequency divisors; NULL where files have none */
     const char *layer;
-    const char *attn_norm, *q, *k, *v, *o;
-    const char *ffn_norm, *gate, *up, *down;
+    const char *attn_norm, *ffn_norm; /* suffixes, as those */
+    const char *matrices[BNT_PLACES]; /* of a layer's matrices */
 } bnt_names;
 
 /* Every layout: GGUF's, then those of Hugging Face files. NULL behind the last. */

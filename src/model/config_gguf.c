@@ -8,6 +8,7 @@
  *   phonelm.rope.int8   bool, whether cos and sin are rounded to 8 bits; absent: true
  */
 #include "base/file.h"
+#include "base/text.h"
 #include "model/config_read.h"
 
 #include <inttypes.h>
@@ -52,11 +53,6 @@ static bantam_status read_f64(const reader *r, const char *name, double *out)
 static bantam_status read_text(const reader *r, const char *name, bantam_text *out)
 {
     return bnt_gguf_text(r->gguf, key_of(r, name).text, out, r->err);
-}
-
-static bool text_is(bantam_text text, const char *name)
-{
-    return text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
 }
 
 static bantam_status demand(const reader *r, const char *name)
@@ -176,11 +172,11 @@ static bantam_status read_scaling_type(const reader *r, bnt_config *c)
     c->scaling = BNT_ROPE_PLAIN;
     if (!type.data) {
         if (c->scale_factor != 1.0) c->scaling = BNT_ROPE_LINEAR;
-    } else if (text_is(type, "linear")) {
+    } else if (bnt_text_is(type, "linear")) {
         c->scaling = BNT_ROPE_LINEAR;
-    } else if (text_is(type, "yarn")) {
+    } else if (bnt_text_is(type, "yarn")) {
         c->scaling = BNT_ROPE_YARN;
-    } else if (!text_is(type, "none")) {
+    } else if (!bnt_text_is(type, "none")) {
         return bnt_fail(r->err, BANTAM_ERR_UNSUPPORTED,
                         "%s: expected none, linear or yarn, found %.*s",
                         key_of(r, "rope.scaling.type").text, BNT_TEXT_ARG(type));
@@ -289,9 +285,9 @@ static bantam_status read_switches(const reader *r, bnt_config *c)
     bantam_text act = {0};
     status = read_text(r, "activation", &act);
     if (status) return status;
-    if (act.data && text_is(act, "relu")) {
+    if (act.data && bnt_text_is(act, "relu")) {
         c->act = BNT_ACT_RELU;
-    } else if (act.data && text_is(act, "silu")) {
+    } else if (act.data && bnt_text_is(act, "silu")) {
         c->act = BNT_ACT_SILU;
     } else if (act.data) {
         return bnt_fail(r->err, BANTAM_ERR_UNSUPPORTED, "%s: expected silu or relu, found %.*s",

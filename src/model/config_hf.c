@@ -6,15 +6,10 @@
  * for each kind of layer. A member that is absent or null keeps its default.
  */
 #include "base/file.h"
+#include "base/text.h"
 #include "model/config_read.h"
 
 #include <inttypes.h>
-#include <string.h>
-
-static bool text_is(bantam_text text, const char *name)
-{
-    return text.data && text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
-}
 
 static bantam_status demand(const json_t *object, const char *key, bantam_error *err)
 {
@@ -56,11 +51,7 @@ static bool names_language_model(bantam_text class_name)
                                        "LMHeadModel"};
     if (!class_name.data) return true;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        const size_t n = strlen(ends[i]);
-        if (class_name.size >= n &&
-            memcmp(class_name.data + class_name.size - n, ends[i], n) == 0) {
-            return true;
-        }
+        if (bnt_text_ends_with(class_name, ends[i])) return true;
     }
     return false;
 }
@@ -166,9 +157,9 @@ static bantam_status read_switches(const json_t *j, bnt_config *c, bantam_error 
     if (status) return status;
 
     c->act = c->arch->act;
-    if (text_is(act, "relu")) {
+    if (bnt_text_is(act, "relu")) {
         c->act = BNT_ACT_RELU;
-    } else if (text_is(act, "silu") || text_is(act, "swish")) {
+    } else if (bnt_text_is(act, "silu") || bnt_text_is(act, "swish")) {
         c->act = BNT_ACT_SILU;
     } else if (act.data) {
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
@@ -241,7 +232,7 @@ static bantam_status read_rope_type(const json_t *rope, bnt_config *c, bantam_er
                    : BANTAM_OK;
     }
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (text_is(type, types[i].name)) {
+        if (bnt_text_is(type, types[i].name)) {
             c->scaling = types[i].scaling;
             return c->scaling == BNT_ROPE_PLAIN ? BANTAM_OK : demand(rope, "factor", err);
         }
@@ -342,8 +333,8 @@ static bantam_status read_layer_types(const json_t *types, bnt_config *c, bantam
     }
     for (uint32_t l = 0; l < c->n_layers; l++) {
         const bantam_text type = bnt_json_text(json_array_get(types, l));
-        c->windowed[l] = text_is(type, "sliding_attention");
-        if (!c->windowed[l] && !text_is(type, "full_attention")) {
+        c->windowed[l] = bnt_text_is(type, "sliding_attention");
+        if (!c->windowed[l] && !bnt_text_is(type, "full_attention")) {
             return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
                             "config.json: layer_types: expected full_attention or "
                             "sliding_attention, found %.*s",

@@ -57,6 +57,11 @@ void bnt_model_close(bnt_model *m)
     bnt_free(m);
 }
 
+static uint64_t matrix_bytes(const bnt_matrix *w)
+{
+    return (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+}
+
 /* Bytes of matrices by type. */
 typedef struct tally {
     struct {
@@ -73,7 +78,7 @@ static void count(void *user, const bnt_matrix *w)
     while (t->of[i].type && t->of[i].type != w->type)
         i++;
     t->of[i].type = w->type;
-    t->of[i].bytes += (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+    t->of[i].bytes += matrix_bytes(w);
     if (t->of[i].bytes > t->of[t->most].bytes) t->most = i;
 }
 
@@ -100,13 +105,25 @@ uint64_t bnt_model_used_bytes(const bnt_model *m, uint32_t n_tokens)
 {
     enum { MAPPED_AROUND = 64 << 10 };
     const bnt_matrix *const w = &m->embed;
-    const uint64_t whole = (uint64_t)w->row_bytes * bnt_matrix_strips(w->type, w->rows);
+    const uint64_t whole = matrix_bytes(w);
     const uint64_t of_token = (uint64_t)w->row_bytes + MAPPED_AROUND;
 
     if (m->config.tied || m->embed_copied || whole / of_token <= n_tokens) {
         return m->weight_bytes;
     }
     return m->weight_bytes - whole + n_tokens * of_token;
+}
+
+uint64_t bnt_model_token_bytes(const bnt_model *m)
+{
+    uint64_t n = matrix_bytes(&m->head) + m->embed.row_bytes;
+    n += (2 * (uint64_t)m->config.n_layers + 1) * m->config.n_embd * sizeof(float);
+    for (uint32_t l = 0; l < m->config.n_layers; l++) {
+        for (size_t i = 0; i < BNT_PLACES; i++) {
+            n += matrix_bytes(bnt_layer_matrix(&m->layers[l], (bnt_place)i));
+        }
+    }
+    return n;
 }
 
 bantam_status bnt_model_check(const bnt_model *m, bantam_error *err)

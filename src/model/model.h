@@ -2,7 +2,7 @@
 #ifndef BNT_MODEL_MODEL_H
 #define BNT_MODEL_MODEL_H
 #include "kernel/kernel.h"
-#include "model/config.h"
+#include "model/arch.h"
 
 /* A stored matrix (rows, columns): y = W x has rows values. */
 typedef struct bnt_matrix {
@@ -24,6 +24,13 @@ typedef struct bnt_layer {
     const float *attn_norm;    /* (embd) */
     const float *ffn_norm;     /* (embd) */
 } bnt_layer;
+
+static inline const bnt_matrix *bnt_layer_matrix(const bnt_layer *layer, bnt_place place)
+{
+    const bnt_matrix *const all[BNT_PLACES] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
+                                               &layer->gate, &layer->up, &layer->down};
+    return all[place];
+}
 
 /* How the forward pass reads the matrices of a model: several hold where types are mixed. */
 enum {
@@ -61,6 +68,10 @@ size_t bnt_model_bytes(const bnt_model *model); /* memory held besides weight_by
  * for a mapped embedding that is not the head too: of it the rows that are looked up, and what
  * the system maps around each. */
 uint64_t bnt_model_used_bytes(const bnt_model *model, uint32_t n_tokens);
+
+/* Of weight_bytes, what a pass over one token reads: norms, a row of the embedding, and every
+ * matrix that is multiplied with. */
+uint64_t bnt_model_token_bytes(const bnt_model *model);
 
 /* BANTAM_ERR_IO once any mapped file was cut under us: a file of the archive, or the cache. */
 bantam_status bnt_model_check(const bnt_model *model, bantam_error *err);

@@ -282,6 +282,16 @@ static bantam_status use_cache(bnt_packing *p, bnt_pack *pack, bantam_error *err
 
 static bantam_status use_memory(bnt_packing *p, bnt_pack *pack, bantam_error *err)
 {
+    uint64_t machine, available;
+
+    /* The system would promise more than there is, and end the process when it is touched. */
+    bnt_cpu_memory(&machine, &available);
+    if (available && p->bytes > available) {
+        return bnt_fail(err, BANTAM_ERR_NOMEM,
+                        "%" PRIu64 " bytes are needed for packed weights, %" PRIu64
+                        " are available",
+                        p->bytes, available);
+    }
     pack->pages_bytes = (size_t)p->bytes;
     pack->pages = bnt_pages_alloc(pack->pages_bytes);
     if (!pack->pages) {

@@ -111,18 +111,6 @@ static uint64_t hash(const char *text)
     return h;
 }
 
-/* The folder a path lies in. NULL when out of memory. */
-static char *folder_of(const char *path)
-{
-    const bantam_text name = bnt_path_name(path);
-    size_t size = (size_t)(name.data - path);
-    if (size == 0) return bnt_strdup(".", 1);
-    while (size > 1 && path[size - 1] == '/') {
-        size--;
-    }
-    return bnt_strdup(path, size);
-}
-
 /* The hash of the real path. A model that is gone may have left its folder behind. */
 static bool hash_path(const char *path, uint64_t *out)
 {
@@ -132,7 +120,7 @@ static bool hash_path(const char *path, uint64_t *out)
         *out = hash(real);
         return true;
     }
-    char *const folder = folder_of(path);
+    char *const folder = bnt_path_folder(path);
     if (!folder) return false;
     const bantam_text name = bnt_path_name(path);
     char *const whole =
@@ -165,7 +153,7 @@ static bool add_beside(bnt_pack_places *out, const char *model_path)
     char full[MAX_NAME + 1];
 
     snprintf(full, sizeof full, "%.*s%s", (int)name.size, name.data, suffix);
-    place->folder = folder_of(model_path);
+    place->folder = bnt_path_folder(model_path);
     place->path = place->folder ? bnt_path_join(place->folder, full) : NULL;
     return place->path != NULL;
 }

@@ -1,36 +1,7 @@
 /* pass.c - the buffers of a forward pass, sized in one place, and how its tasks are run. */
 #include "model/pass.h"
 
-#include "base/checked.h"
 #include "model/lowrank.h"
-
-/* Takes from an arena, or, where there is none, adds up what taking would cost. Sticky. */
-typedef struct taker {
-    bnt_arena *arena;
-    size_t total;
-    bool failed;
-} taker;
-
-static void *take(taker *t, size_t n, size_t size)
-{
-    if (t->arena) {
-        void *const block = bnt_arena_alloc(t->arena, n, size);
-        t->failed = t->failed || !block;
-        return block;
-    }
-    if (!bnt_add_size(t->total, bnt_arena_cost(n, size), &t->total)) t->failed = true;
-    return NULL;
-}
-
-static float *take_floats(taker *t, size_t n, size_t width)
-{
-    size_t floats = 0;
-    if (!bnt_mul_size(n, width, &floats)) {
-        t->failed = true;
-        return NULL;
-    }
-    return take(t, floats, sizeof(float));
-}
 
 static uint32_t at_least(uint32_t a, uint32_t b)
 {
@@ -51,7 +22,7 @@ static bool reads_floats(const bnt_pass *p)
 }
 
 /* Everything grows with n, so that the scratch of a batch serves every smaller one. */
-static void take_work(taker *t, const bnt_pass *p, bnt_work *w)
+static void take_work(bnt_taker *t, const bnt_pass *p, bnt_work *w)
 {
     const bnt_model *const m = p->model;
     const uint32_t n = p->n;
@@ -65,24 +36,24 @@ static void take_work(taker *t, const bnt_pass *p, bnt_work *w)
     const size_t y = few_y > many_y ? few_y : many_y;
     bnt_work own = {0};
 
-    own.row = take_floats(t, 1, wide);
-    if (reads_floats(p)) own.rows = take_floats(t, few, wide);
-    if (m->forms & BNT_FORM_DECODED) own.decoded = take_floats(t, BNT_TILE_ROWS, wide);
-    own.y = take_floats(t, 1, y);
-    own.y_up = take_floats(t, 1, y);
+    own.row = bnt_take_floats(t, 1, wide);
+    if (reads_floats(p)) own.rows = bnt_take_floats(t, few, wide);
+    if (m->forms & BNT_FORM_DECODED) own.decoded = bnt_take_floats(t, BNT_TILE_ROWS, wide);
+    own.y = bnt_take_floats(t, 1, y);
+    own.y_up = bnt_take_floats(t, 1, y);
     if (m->forms & BNT_FORM_TILES) {
-        own.q = take(t, quantized, bnt_acts_stride(wide));
-        own.d = take_floats(t, quantized, bnt_tile_blocks(wide));
-        own.sum32 = take(t, quantized, wide / 32 * sizeof(int32_t));
-        own.sum16 = take(t, quantized, wide / 16 * sizeof(int32_t));
-        if (many) own.gemm = take(t, 1, k->gemm_work(wide));
+        own.q = bnt_take(t, quantized, bnt_acts_stride(wide));
+        own.d = bnt_take_floats(t, quantized, bnt_tile_blocks(wide));
+        own.sum32 = bnt_take(t, quantized, wide / 32 * sizeof(int32_t));
+        own.sum16 = bnt_take(t, quantized, wide / 16 * sizeof(int32_t));
+        if (many) own.gemm = bnt_take(t, 1, k->gemm_work(wide));
     }
-    own.attention = take_floats(t, 1, bnt_attention_work(&m->config));
+    own.attention = bnt_take_floats(t, 1, bnt_attention_work(&m->config));
     if (w) *w = own;
 }
 
 /* n_positions: of the cache that one token sees at most. */
-static void take_all(taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_positions)
+static void take_all(bnt_taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_positions)
 {
     const bnt_model *const m = p->model;
     const bnt_config *const c = &m->config;
@@ -91,27 +62,28 @@ static void take_all(taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_posit
     const size_t kv = (size_t)c->n_kv_heads * c->head_dim;
     const uint32_t tokens = m->kernels.pack_tokens;
 
-    p->x = take_floats(t, n, c->n_embd);
-    p->q = take_floats(t, n, heads);
-    p->k = take_floats(t, n, kv);
-    p->v = take_floats(t, n, kv);
-    p->a = take_floats(t, n, heads);
-    p->h = take_floats(t, n, c->n_ffn);
-    p->cosines = take_floats(t, n, c->rope_dims / 2);
-    p->sines = take_floats(t, n, c->rope_dims / 2);
-    p->parts = take_floats(t, 1, bnt_attention_parts(c, n_positions));
+    p->x = bnt_take_floats(t, n, c->n_embd);
+    p->q = bnt_take_floats(t, n, heads);
+    p->k = bnt_take_floats(t, n, kv);
+    p->v = bnt_take_floats(t, n, kv);
+    p->a = bnt_take_floats(t, n, heads);
+    p->h = bnt_take_floats(t, n, c->n_ffn);
+    p->cosines = bnt_take_floats(t, n, c->rope_dims / 2);
+    p->sines = bnt_take_floats(t, n, c->rope_dims / 2);
+    p->parts = bnt_take_floats(t, 1, bnt_attention_parts(c, n_positions));
     if (p->n_adapters) {
         const size_t n_slices = bnt_lowrank_most(p->adapters, p->n_adapters);
-        p->slices = take(t, n_slices, sizeof *p->slices);
-        p->t = take_floats(t, n * BNT_SLICE_RANKS, n_slices);
+        p->slices = bnt_take(t, n_slices, sizeof *p->slices);
+        p->t = bnt_take_floats(t, n * BNT_SLICE_RANKS, n_slices);
     }
     if (n > BNT_FEW_TOKENS) {
-        if (reads_floats(p)) p->shared = take_floats(t, n, c->n_embd);
+        if (reads_floats(p)) p->shared = bnt_take_floats(t, n, c->n_embd);
         if (m->forms & BNT_FORM_TILES) {
-            p->packed = take(t, (n + tokens - 1) / tokens, m->kernels.packed_bytes(widest(c)));
+            p->packed =
+                bnt_take(t, (n + tokens - 1) / tokens, m->kernels.packed_bytes(widest(c)));
         }
     }
-    p->work = take(t, n_threads, sizeof *p->work);
+    p->work = bnt_take(t, n_threads, sizeof *p->work);
     for (uint32_t i = 0; i < n_threads && !t->failed; i++) {
         take_work(t, p, p->work ? &p->work[i] : NULL);
     }
@@ -119,7 +91,7 @@ static void take_all(taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_posit
 
 bool bnt_pass_take(bnt_pass *p, uint32_t n_threads, bnt_arena *arena)
 {
-    taker t = {.arena = arena};
+    bnt_taker t = {.arena = arena};
     take_all(&t, p, n_threads, p->n == 1 ? p->pos + 1 : 0);
     p->decode = p->n == 1;
     return !t.failed;
@@ -136,9 +108,9 @@ size_t bnt_forward_cost_with(const bnt_model *model, const bnt_adapter_use *adap
                              uint32_t n_threads)
 {
     bnt_pass p = {.model = model, .adapters = adapters, .n_adapters = n_adapters, .n = batch};
-    taker t = {0};
+    bnt_taker t = {0};
     take_all(&t, &p, n_threads, context);
-    return t.failed ? SIZE_MAX : t.total;
+    return bnt_taker_cost(&t);
 }
 
 void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tasks)

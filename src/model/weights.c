@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,30 +149,29 @@ static void decode(const finder *f, const char *name, float *out, uint32_t n)
     t->type->decode(t->data, out, n);
 }
 
+bnt_weight_shape bnt_weights_shape(const bnt_config *c, bnt_place place)
+{
+    const uint32_t heads = c->n_heads * c->head_dim;
+    const uint32_t kv = c->n_kv_heads * c->head_dim;
+    const bnt_weight_shape all[BNT_PLACES] = {
+        [BNT_PLACE_Q] = {heads, c->n_embd},       [BNT_PLACE_K] = {kv, c->n_embd},
+        [BNT_PLACE_V] = {kv, c->n_embd},          [BNT_PLACE_O] = {c->n_embd, heads},
+        [BNT_PLACE_GATE] = {c->n_ffn, c->n_embd}, [BNT_PLACE_UP] = {c->n_ffn, c->n_embd},
+        [BNT_PLACE_DOWN] = {c->n_embd, c->n_ffn},
+    };
+    return all[place];
+}
+
 static bantam_status find_layer(const finder *f, uint32_t index)
 {
     const bnt_config *const c = &f->model->config;
     const bnt_names *const n = f->names;
-    bnt_layer *const layer = &f->model->layers[index];
-    const uint32_t heads = c->n_heads * c->head_dim;
-    const uint32_t kv = c->n_kv_heads * c->head_dim;
-    const struct {
-        const char *suffix;
-        uint32_t rows, columns;
-        bnt_matrix *out;
-    } matrices[] = {
-        {n->q, heads, c->n_embd, &layer->q},
-        {n->k, kv, c->n_embd, &layer->k},
-        {n->v, kv, c->n_embd, &layer->v},
-        {n->o, c->n_embd, heads, &layer->o},
-        {n->gate, c->n_ffn, c->n_embd, &layer->gate},
-        {n->up, c->n_ffn, c->n_embd, &layer->up},
-        {n->down, c->n_embd, c->n_ffn, &layer->down},
-    };
-    for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
-        const bantam_status status =
-            find_matrix(f, layer_name(f, index, matrices[i].suffix).text, matrices[i].rows,
-                        matrices[i].columns, matrices[i].out);
+    const bnt_layer *const layer = &f->model->layers[index];
+    for (size_t i = 0; i < BNT_PLACES; i++) {
+        const bnt_weight_shape shape = bnt_weights_shape(c, (bnt_place)i);
+        bnt_matrix *const w = (bnt_matrix *)bnt_layer_matrix(layer, (bnt_place)i);
+        const bantam_status status = find_matrix(f, layer_name(f, index, n->matrices[i]).text,
+                                                 shape.rows, shape.columns, w);
         if (status) return status;
     }
     const bantam_status status = check_norm(f, layer_name(f, index, n->attn_norm).text);
@@ -196,26 +196,14 @@ static bool take_layer(bantam_text *rest, uint32_t *layer)
     return true;
 }
 
-static bool text_is(bantam_text text, const char *name)
-{
-    return name && text.size == strlen(name) && memcmp(text.data, name, text.size) == 0;
-}
-
-static bool text_begins(bantam_text text, const char *name)
-{
-    const size_t n = strlen(name);
-    return text.size >= n && memcmp(text.data, name, n) == 0;
-}
-
 static bool is_layer_part(const bnt_names *n, bantam_text suffix)
 {
-    const char *const suffixes[] = {n->attn_norm, n->q,    n->k,  n->v,   n->o,
-                                    n->ffn_norm,  n->gate, n->up, n->down};
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (text_is(suffix, suffixes[i])) return true;
+    for (size_t i = 0; i < BNT_PLACES; i++) {
+        if (bnt_text_is(suffix, n->matrices[i])) return true;
     }
+    if (bnt_text_is(suffix, n->attn_norm) || bnt_text_is(suffix, n->ffn_norm)) return true;
     /* A table that files of Hugging Face used to carry; rope.c computes it. */
-    return text_is(suffix, "self_attn.rotary_emb.inv_freq");
+    return bnt_text_is(suffix, "self_attn.rotary_emb.inv_freq");
 }
 
 /* Tensors outside the layers: those of an image tower may lie in the same file. In a folder
@@ -224,8 +212,9 @@ static bool is_known_outside(const finder *f, bantam_text name)
 {
     const bnt_names *const n = f->names;
     if (!bnt_archive_gguf(f->model->archive)) return true;
-    return text_is(name, n->embed) || text_is(name, n->output_norm) || text_is(name, n->head) ||
-           text_is(name, n->divisors) || text_begins(name, "v.") || text_begins(name, "mm.");
+    return bnt_text_is(name, n->embed) || bnt_text_is(name, n->output_norm) ||
+           bnt_text_is(name, n->head) || bnt_text_is(name, n->divisors) ||
+           bnt_text_starts_with(name, "v.") || bnt_text_starts_with(name, "mm.");
 }
 
 /* A tensor that the pass has no place for means another model than the config says: computed
@@ -238,7 +227,7 @@ static bantam_status refuse_strangers(const finder *f)
         bantam_text rest = name;
         uint32_t layer = 0;
         bool known = false;
-        if (!text_begins(name, f->names->layer)) {
+        if (!bnt_text_starts_with(name, f->names->layer)) {
             known = is_known_outside(f, name);
         } else {
             rest.data += strlen(f->names->layer);
@@ -352,16 +341,13 @@ bantam_status bnt_weights_divisors(bnt_model *model, float **out, bantam_error *
 
 bnt_matrix *bnt_weights_at(bnt_model *model, size_t index)
 {
-    enum { PER_LAYER = 7 };
     const size_t outside = model->config.tied ? 1 : 2;
 
     if (index < outside) return index == 0 ? &model->embed : &model->head;
     index -= outside;
-    if (index / PER_LAYER >= model->config.n_layers) return NULL;
-    bnt_layer *const layer = &model->layers[index / PER_LAYER];
-    bnt_matrix *const all[PER_LAYER] = {&layer->q,    &layer->k,  &layer->v,   &layer->o,
-                                        &layer->gate, &layer->up, &layer->down};
-    return all[index % PER_LAYER];
+    if (index / BNT_PLACES >= model->config.n_layers) return NULL;
+    const bnt_layer *const layer = &model->layers[index / BNT_PLACES];
+    return (bnt_matrix *)bnt_layer_matrix(layer, (bnt_place)(index % BNT_PLACES));
 }
 
 void bnt_weights_each(const bnt_model *model, bnt_matrix_fn visit, void *user)

@@ -9,6 +9,12 @@
  * the model. */
 bantam_status bnt_weights_find(bnt_model *model, bantam_error *err);
 
+/* Rows and columns of a layer's matrix in a model of that config. */
+typedef struct bnt_weight_shape {
+    uint32_t rows, columns;
+} bnt_weight_shape;
+bnt_weight_shape bnt_weights_shape(const bnt_config *config, bnt_place place);
+
 /* Sets model->forms by the types that its matrices have now. */
 void bnt_weights_survey(bnt_model *model);
 

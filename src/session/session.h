@@ -16,6 +16,10 @@ bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *toke
                                const bantam_session_options *options, bantam_plan_info *out,
                                bantam_error *err);
 
+bantam_status bnt_session_plan_within(const bnt_model *model, const bnt_tokenizer *tokenizer,
+                                      bantam_session_options *options, bantam_plan_info *plan,
+                                      bantam_error *err);
+
 /* Model and tokenizer (may be NULL) are borrowed until the session is closed. */
 bantam_status bnt_session_open(bnt_session **out, const bnt_model *model,
                                const bnt_tokenizer *tokenizer,

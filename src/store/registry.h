@@ -10,7 +10,7 @@
  */
 #ifndef BNT_STORE_REGISTRY_H
 #define BNT_STORE_REGISTRY_H
-#include "base/error.h"
+#include "model/shape.h"
 
 enum {
     BNT_MODEL_NAME_BYTES = 320, /* of a name with its form */
@@ -27,6 +27,9 @@ typedef struct bnt_registry_row {
     uint64_t n_params;
     uint32_t value_bytes; /* of a parameter, as published */
     bool gated;           /* the hub hands it out to accounts that have accepted its license */
+    bool chat;            /* made to answer */
+    const char *shape;    /* of model/shape.h; NULL: not published */
+    uint32_t tokenizer_bytes; /* of memory that its tokenizer takes, as opened here */
 } bnt_registry_row;
 
 size_t bnt_registry_n(void);

@@ -8,10 +8,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/grow.h"
 #include "format/locate.h"
 #include "format/order.h"
-#include "format/shards.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,18 +101,17 @@ static bool take_text(const json_t *root, const char *key, char *out, size_t cap
 
 static bool is_repository(const char *text)
 {
-    const size_t org = strcspn(text, "/");
-    const bantam_text first = {text, org}, second = {text + org + 1, 0};
+    const char *const slash = strchr(text, '/');
 
-    if (!text[org]) return false;
-    return bnt_is_repo_part(first) &&
-           bnt_is_repo_part((bantam_text){second.data, strlen(second.data)});
+    if (!slash) return false;
+    return bnt_is_repo_part((bantam_text){text, (size_t)(slash - text)}) &&
+           bnt_is_repo_part(bnt_text_of(slash + 1));
 }
 
 /* Whether a file counts as weights. */
 static bool is_weights(bantam_text path)
 {
-    return bnt_name_ends(path, ".safetensors") || bnt_name_ends(path, ".gguf");
+    return bnt_text_ends_with(path, ".safetensors") || bnt_text_ends_with(path, ".gguf");
 }
 
 /* Sums what the manifest says its weight files have; what it says beyond reason is nothing. */
@@ -145,7 +144,7 @@ static bool take_manifest(const json_t *root, bnt_stored *s)
         return false;
     }
     if (!is_repository(s->repository) || !*s->name) return false;
-    if (*s->form && !bnt_is_repo_part((bantam_text){s->form, strlen(s->form)})) return false;
+    if (*s->form && !bnt_is_repo_part(bnt_text_of(s->form))) return false;
     if (*open && !bnt_is_inner_path(open)) return false;
     s->bytes = sum_bytes(json_object_get(root, "files"));
     s->path = *open ? bnt_path_join(s->folder, open) : bnt_strdup(s->folder, strlen(s->folder));
@@ -351,18 +350,6 @@ bantam_status bnt_store_find(const bnt_store *store, const bnt_named *named,
 
 /* ---- names to paths ---------------------------------------------------------------------- */
 
-static bantam_status put_path(const char *found, char *path, size_t capacity, bantam_error *err)
-{
-    const size_t size = strlen(found) + 1;
-
-    if (size > capacity) {
-        return bnt_fail(err, BANTAM_ERR_FULL, "a path of %zu bytes where %zu have room", size,
-                        capacity);
-    }
-    memcpy(path, found, size);
-    return BANTAM_OK;
-}
-
 /* Looks for a name in the store; *found is false where it is not there. */
 static bantam_status locate_stored(const bnt_named *named, char *path, size_t capacity,
                                    bool *found, bantam_error *err)
@@ -375,7 +362,7 @@ static bantam_status locate_stored(const bnt_named *named, char *path, size_t ca
     if (!status) status = bnt_store_find(&store, named, &s, err);
     if (!status && s) {
         *found = true;
-        status = put_path(s->path, path, capacity, err);
+        status = bnt_path_put(s->path, path, capacity, err);
     }
     bnt_store_close(&store);
     return status;
@@ -457,8 +444,8 @@ bantam_status bnt_store_list(bantam_list_fn fn, void *user, bantam_error *err)
     bantam_status status = bnt_store_read(&store, err);
     for (size_t i = 0; i < store.n && !status && go_on; i++) {
         const bnt_stored *const s = &store.items[i];
-        const bantam_listed_model model = {
-            {s->name, strlen(s->name)}, {s->path, strlen(s->path)}, s->bytes, {"store", 5}};
+        const bantam_listed_model model = {bnt_text_of(s->name), bnt_text_of(s->path), s->bytes,
+                                           bnt_text_of("store")};
         go_on = fn(user, &model);
     }
     bnt_store_close(&store);

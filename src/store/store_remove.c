@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/locate.h"
 #include "format/shards.h"
 
@@ -36,15 +37,9 @@ static bantam_status no_memory(bantam_error *err)
     return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a path");
 }
 
-static bantam_text text_of(const char *s)
-{
-    const bantam_text t = {s, strlen(s)};
-    return t;
-}
-
 static void tell(const removal *r, const char *path, uint64_t bytes)
 {
-    if (r->fn) r->fn(r->user, text_of(path), bytes);
+    if (r->fn) r->fn(r->user, bnt_text_of(path), bytes);
 }
 
 static uint64_t file_bytes(const char *path)
@@ -178,7 +173,8 @@ static bantam_status remove_linked(const removal *r, const char *repository, con
     return status ? status : remove_file(&(removal){NULL, NULL}, path, err);
 }
 
-/* A gguf file with all its shards. how is NULL for plain files, else their repository. */
+/* A gguf file with all its shards. repository is where the hub cache keeps them; NULL: they are
+ * plain files. */
 static bantam_status remove_gguf(const removal *r, const char *path, const char *repository,
                                  bantam_error *err)
 {
@@ -252,7 +248,7 @@ static bantam_status remove_plain_folder(const removal *r, const char *folder,
     bantam_status status = bnt_file_list(folder, MAX_FILES, &names, &n, err);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(names[i], "config.json") == 0) config = true;
-        if (bnt_name_ends(text_of(names[i]), ".safetensors")) n_weights++;
+        if (bnt_text_ends_with(bnt_text_of(names[i]), ".safetensors")) n_weights++;
     }
     if (!status && (!config || !n_weights)) {
         status =
@@ -276,7 +272,9 @@ static bantam_status remove_path(const removal *r, const char *path, bantam_erro
     case BNT_FILE_FOLDER:
         return remove_plain_folder(r, path, err);
     case BNT_FILE_REGULAR:
-        if (bnt_name_ends(text_of(path), ".gguf")) return remove_gguf(r, path, NULL, err);
+        if (bnt_text_ends_with(bnt_text_of(path), ".gguf")) {
+            return remove_gguf(r, path, NULL, err);
+        }
         return bnt_fail(err, BANTAM_ERR_INVALID, "%s: expected a .gguf file", path);
     case BNT_FILE_ABSENT:
         return bnt_fail(err, BANTAM_ERR_IO, "%s: no such file or folder", path);
@@ -298,10 +296,8 @@ bantam_status bnt_store_remove(const char *name, bantam_removed_fn fn, void *use
     }
     bantam_status status = bnt_registry_find(name, &named, &why);
     if (status && strchr(name, ':')) return bnt_fail(err, status, "%s", why.message);
-    if (!status)
-        status = remove_stored(&r, &named, &removed, err);
-    else
-        status = BANTAM_OK;
+    /* What no registry knows may still lie in the hub cache under that name. */
+    status = status ? BANTAM_OK : remove_stored(&r, &named, &removed, err);
     if (status || removed) return status;
 
     if (!named.made) {

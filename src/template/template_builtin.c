@@ -1,11 +1,12 @@
 /* template_builtin.c - finding builtins by name and matching arguments with their parameters.
  */
 #include "template/template_builtin.h"
+#include "base/text.h"
 
 const bnt_tv_builtin *bnt_builtin_find(const bnt_tv_builtin *table, bantam_text name)
 {
     for (const bnt_tv_builtin *b = table; b->name; b++) {
-        if (strlen(b->name) == name.size && !memcmp(b->name, name.data, name.size)) return b;
+        if (bnt_text_is(name, b->name)) return b;
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
  * be copied.
  */
 #include "template/template_parse.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -68,8 +69,8 @@ bool bnt_parse_expect(bnt_parser *p, bnt_lex_type type, const char *what)
 bool bnt_parse_is_word(const bnt_parser *p, const char *word)
 {
     const bnt_lexeme *const token = &p->lexer.token;
-    return token->type == BNT_LEX_NAME && token->size == strlen(word) &&
-           !memcmp(token->data, word, token->size);
+    return token->type == BNT_LEX_NAME &&
+           bnt_text_is((bantam_text){token->data, token->size}, word);
 }
 
 bool bnt_parse_accept_word(bnt_parser *p, const char *word)
@@ -506,7 +507,7 @@ static bool has_param(const bnt_template *t, const bnt_func *f, const char *name
 {
     for (uint32_t i = 0; i < f->n_params; i++) {
         const bnt_tv_str *const s = t->names[t->params[f->params + i]];
-        if (s->size == strlen(name) && !memcmp(s->data, name, s->size)) return true;
+        if (bnt_text_is((bantam_text){s->data, s->size}, name)) return true;
     }
     return false;
 }
@@ -615,7 +616,7 @@ static void parse_unknown(bnt_parser *p, bantam_text name)
     static const char *const missing[] = {"block",      "extends", "include", "import", "from",
                                           "autoescape", "do",      "trans",   "debug"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
-        if (strlen(missing[i]) == name.size && !memcmp(missing[i], name.data, name.size)) {
+        if (bnt_text_is(name, missing[i])) {
             bnt_parse_fail(p, BANTAM_ERR_UNSUPPORTED, "'%s' is not supported", missing[i]);
             return;
         }
@@ -664,7 +665,7 @@ void bnt_parse_source(bnt_parser *p, const char *source, size_t size)
     static const char *const fixed[] = {"loop", "caller", "varargs", "kwargs"};
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        bnt_intern(p, (bantam_text){fixed[i], strlen(fixed[i])});
+        bnt_intern(p, bnt_text_of(fixed[i]));
     }
     if (p->status) return;
     bnt_lex_begin(&p->lexer, source, size, p->err);

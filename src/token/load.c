@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/builtin.h"
 #include "token/load_parts.h"
 #include <string.h>
@@ -156,7 +157,7 @@ static bool is_json(const char *data, size_t size, bantam_text name)
     while (i < size && (data[i] == ' ' || data[i] == '\t' || data[i] == '\r'))
         i++;
     if (i < size && data[i] == '{') return true;
-    return name.size >= 5 && !memcmp(name.data + name.size - 5, ".json", 5);
+    return bnt_text_ends_with(name, ".json");
 }
 
 static bantam_status load_bytes(bnt_spec *spec, const char *data, size_t size, bantam_text name,

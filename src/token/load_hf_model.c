@@ -5,6 +5,7 @@
  * names, which is why they are resolved through the vocabulary as the file has it.
  */
 #include "base/limits.h"
+#include "base/text.h"
 #include "token/load_parts.h"
 #include "token/merges.h"
 #include <inttypes.h>
@@ -43,7 +44,7 @@ static bantam_status count_tokens(const json_t *vocab, const json_t *added, uint
     json_object_foreach((json_t *)(uintptr_t)vocab, key, value)
     {
         if (!read_id(value, limit, &id)) {
-            return id_error((bantam_text){key, strlen(key)}, err);
+            return id_error(bnt_text_of(key), err);
         }
         if (id >= *n) *n = id + 1;
     }
@@ -141,9 +142,9 @@ static bantam_status read_vocab(bnt_spec *spec, const json_t *vocab, const json_
         if (kind) {
             return bnt_fail(err, BANTAM_ERR_FORMAT,
                             "token \"%.*s\": another one has its id %" PRIu32 " too",
-                            BNT_TEXT_ARG(((bantam_text){key, strlen(key)})), id);
+                            BNT_TEXT_ARG(bnt_text_of(key)), id);
         }
-        status = put_word(spec, id, (bantam_text){key, strlen(key)}, err);
+        status = put_word(spec, id, bnt_text_of(key), err);
         if (status) return status;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -244,7 +245,7 @@ static bantam_status read_merges(bnt_spec *spec, const json_t *vocab, const json
     if (status) return status;
     json_object_foreach((json_t *)(uintptr_t)vocab, key, value)
     {
-        m.words[json_integer_value(value)] = (bantam_text){key, strlen(key)};
+        m.words[json_integer_value(value)] = bnt_text_of(key);
     }
     bnt_merges_index(&m);
     while (!status && spec->n_merges < list->n) {

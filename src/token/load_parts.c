@@ -5,12 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool bnt_text_is(bantam_text text, const char *literal)
-{
-    return text.size == strlen(literal) &&
-           (!text.size || !memcmp(text.data, literal, text.size));
-}
-
 bantam_status bnt_load_end(bnt_spec *spec, bantam_status status)
 {
     if (status) bnt_spec_deinit(spec);

@@ -5,6 +5,7 @@
  */
 #ifndef BNT_TOKEN_LOAD_PARTS_H
 #define BNT_TOKEN_LOAD_PARTS_H
+#include "base/text.h"
 #include "token/load.h"
 
 /* U+2581, which SentencePiece writes for a space. */
@@ -12,8 +13,6 @@
 
 /* A text for a literal. */
 #define BNT_TEXT(literal) ((bantam_text){(literal), sizeof(literal) - 1})
-
-bool bnt_text_is(bantam_text text, const char *literal);
 
 /* Returns status after emptying the spec where status is a failure: the last line of every
  * loader. */

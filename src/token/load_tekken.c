@@ -4,10 +4,10 @@
  * model has; the ones past its size do not exist, also as steps of a merge.
  */
 #include "base/limits.h"
+#include "base/text.h"
 #include "token/load_parts.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Control tokens of files that do not list them, version 3 of the format and before. */
 static const char *const v3_names[] = {"<unk>",
@@ -75,14 +75,14 @@ static bantam_status put_special(bnt_spec *spec, const json_t *list, uint32_t n_
     } else {
         for (uint32_t i = 0; !status && i < sizeof v3_names / sizeof v3_names[0]; i++) {
             if (i >= n_special) break;
-            status = put_name(spec, i, (bantam_text){v3_names[i], strlen(v3_names[i])}, err);
+            status = put_name(spec, i, bnt_text_of(v3_names[i]), err);
         }
     }
     for (uint32_t i = 0; !status && i < n_special; i++) {
         char name[32];
         if (spec->tokens[i].text.size) continue;
         snprintf(name, sizeof name, "<SPECIAL_%" PRIu32 ">", i);
-        status = put_name(spec, i, (bantam_text){name, strlen(name)}, err);
+        status = put_name(spec, i, bnt_text_of(name), err);
     }
     return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "token/load_parts.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ static bantam_status put_special(bnt_spec *spec, uint32_t n_ranks, bantam_error 
             snprintf(name, sizeof name, "<|reserved_special_token_%" PRIu32 "|>", n_reserved++);
         }
         const bantam_status status =
-            bnt_load_text(spec, n_ranks + place, (bantam_text){name, strlen(name)}, err);
+            bnt_load_text(spec, n_ranks + place, bnt_text_of(name), err);
         if (status) return status;
         spec->tokens[n_ranks + place].kind = BNT_TOKEN_CONTROL;
     }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/words.h"
 
 #include <string.h>
 
@@ -53,20 +54,6 @@ void bnt_merges_index(bnt_merges *m)
     m->spec->merges_proved = true;
 }
 
-static uint64_t load64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static uint32_t load32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* memcmp() for words, whose call alone would cost more than most of them do. Some bytes are
  * compared twice. size is not 0. */
 static bool same(const char *a, const char *b, size_t size)
@@ -74,11 +61,13 @@ static bool same(const char *a, const char *b, size_t size)
     if (size > 16) return memcmp(a, b, size) == 0;
     if (size >= 8) {
         const size_t last = size - 8;
-        return ((load64(a) ^ load64(b)) | (load64(a + last) ^ load64(b + last))) == 0;
+        return ((bnt_load64(a) ^ bnt_load64(b)) |
+                (bnt_load64(a + last) ^ bnt_load64(b + last))) == 0;
     }
     if (size >= 4) {
         const size_t last = size - 4;
-        return ((load32(a) ^ load32(b)) | (load32(a + last) ^ load32(b + last))) == 0;
+        return ((bnt_load32(a) ^ bnt_load32(b)) |
+                (bnt_load32(a + last) ^ bnt_load32(b + last))) == 0;
     }
     return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
 }

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/words.h"
 
 #include <string.h>
 
@@ -32,20 +33,6 @@ typedef struct key {
     uint64_t word; /* of a long text: its hash */
     uint32_t tag, hash;
 } key;
-
-static uint64_t load64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static uint32_t load32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 /* One to three bytes as a number: some of them twice, but never the same number for different
  * texts of one size. */
@@ -68,7 +55,7 @@ static inline key short_key(uint64_t secret, const char *data, size_t size)
     key k = {.tag = (uint32_t)size << 24};
     if (size >= 4) { /* bytes 4 to 7, or as many of them as there are with those before */
         const size_t second = size < 8 ? size - 4 : 4;
-        k.word = (uint64_t)load32(data + second) << 32 | load32(data);
+        k.word = (uint64_t)bnt_load32(data + second) << 32 | bnt_load32(data);
         if (size > 8) k.tag |= few_bytes(data + 8, size - 8);
     } else {
         k.word = few_bytes(data, size);
@@ -83,9 +70,9 @@ static key long_key(uint64_t secret, const char *data, size_t size)
 {
     uint64_t h = secret ^ size * UINT64_C(0x9E3779B97F4A7C15);
     for (size_t i = 0; size - i > 8; i += 8) {
-        h = mix(h ^ load64(data + i)) + secret;
+        h = mix(h ^ bnt_load64(data + i)) + secret;
     }
-    h = mix(mix(h ^ load64(data + size - 8)) ^ secret);
+    h = mix(mix(h ^ bnt_load64(data + size - 8)) ^ secret);
     const uint32_t high = (uint32_t)(h >> 32) & 0x3FFF;
     return (key){h, LONG_TAG | high << SIZE_BITS | (uint32_t)size, (uint32_t)h};
 }

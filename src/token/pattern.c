@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "base/words.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -188,11 +189,9 @@ size_t bnt_text_before(bantam_text text, size_t at)
 static size_t run_end(bantam_text text, size_t at)
 {
     while (at < text.size) {
-        uint64_t word;
-        if (text.size - at >= sizeof word) {
-            memcpy(&word, text.data + at, sizeof word);
-            if (!(word & UINT64_C(0x8080808080808080))) {
-                at += sizeof word;
+        if (text.size - at >= 8) {
+            if (!(bnt_load64(text.data + at) & UINT64_C(0x8080808080808080))) {
+                at += 8;
                 continue;
             }
         }

@@ -35,12 +35,10 @@ static uint64_t count_params(const bnt_adapting *a)
     uint64_t n = 0;
 
     for (uint32_t i = 0; i < model->config.n_layers; i++) {
-        const bnt_layer *const l = &model->layers[i];
-        const bnt_matrix *const all[] = {&l->q,    &l->k,  &l->v,   &l->o,
-                                         &l->gate, &l->up, &l->down};
-        for (unsigned t = 0; t < sizeof all / sizeof all[0]; t++) {
-            if (!(a->targets >> t & 1)) continue;
-            n += (uint64_t)a->o.rank * ((uint64_t)all[t]->rows + all[t]->columns);
+        for (int place = 0; place < BNT_PLACES; place++) {
+            if (!(a->targets >> place & 1)) continue;
+            const bnt_matrix *const w = bnt_layer_matrix(&model->layers[i], (bnt_place)place);
+            n += (uint64_t)a->o.rank * ((uint64_t)w->rows + w->columns);
         }
     }
     return n;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "model/adapter.h"
 #include "train/adapt_parts.h"
+#include "train/batch.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -30,10 +31,11 @@ static bantam_status measure(bnt_adapting *a, double *loss, double *keep_loss,
                              bantam_error *err)
 {
     const uint32_t part = a->result->plan.part_tokens;
-    bantam_status status = bnt_mix_loss(a->net, a->held_out, a->n_held_out, part, loss, err);
+    bantam_status status =
+        bnt_batches_loss(a->net, a->held_out, a->n_held_out, part, loss, err);
     if (!status) {
-        status =
-            bnt_mix_loss(a->net, a->keep_held_out, a->n_keep_held_out, part, keep_loss, err);
+        status = bnt_batches_loss(a->net, a->keep_held_out, a->n_keep_held_out, part, keep_loss,
+                                  err);
     }
     return status;
 }
@@ -48,18 +50,12 @@ static void copy_weights(const bnt_adapting *a, float *out)
     }
 }
 
-static bool is_second_factor(const bnt_param *p)
-{
-    const size_t n = strlen(p->name);
-    return n > 0 && p->name[n - 1] == 'b';
-}
-
 /* Makes the adapter in the net one of that strength; 1: as it was learned. */
 static void set_strength(bnt_adapting *a, const float *learned, float strength)
 {
     for (size_t i = 0; i < bnt_net_n_params(a->net); i++) {
         const bnt_param *const p = bnt_net_param(a->net, i);
-        for (size_t k = 0; is_second_factor(p) && k < p->n; k++) {
+        for (size_t k = 0; p->factor == BNT_FACTOR_B && k < p->n; k++) {
             p->w[k] = learned[k] * strength;
         }
         learned += p->n;
@@ -96,8 +92,8 @@ static bantam_status weaken(bnt_adapting *a, double *loss, double *keep_loss, ba
     while (!status && high - low > 1) {
         if (at <= low || at >= high) at = (low + high) / 2;
         set_strength(a, a->learned, (float)at / STRENGTHS);
-        status =
-            bnt_mix_loss(a->net, a->keep_held_out, a->n_keep_held_out, part, keep_loss, err);
+        status = bnt_batches_loss(a->net, a->keep_held_out, a->n_keep_held_out, part, keep_loss,
+                                  err);
         *(keeps(a, *keep_loss) ? &low : &high) = at;
     }
     set_strength(a, a->learned, (float)low / STRENGTHS);
@@ -210,28 +206,6 @@ static bantam_status learn(bnt_adapting *a, bantam_error *err)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-/* The place that the name of a factor speaks of, and which of the two it is:
- * "blk.3.ffn_up.weight .lora_b". The names are the net's own. */
-static bnt_lora *find_place(const bnt_adapter *adapter, const char *name, bool *is_b)
-{
-    static const char *const names[BNT_PLACES] = {
-        [BNT_PLACE_Q] = "attn_q",      [BNT_PLACE_K] = "attn_k",      [BNT_PLACE_V] = "attn_v",
-        [BNT_PLACE_O] = "attn_output", [BNT_PLACE_GATE] = "ffn_gate", [BNT_PLACE_UP] = "ffn_up",
-        [BNT_PLACE_DOWN] = "ffn_down"};
-    char wanted[64];
-
-    for (uint32_t l = 0; l < adapter->n_layers; l++) {
-        for (int i = 0; i < BNT_PLACES; i++) {
-            const int n =
-                snprintf(wanted, sizeof wanted, "blk.%" PRIu32 ".%s.weight.lora_", l, names[i]);
-            if (strncmp(name, wanted, (size_t)n) != 0) continue;
-            *is_b = name[n] == 'b';
-            return &adapter->layers[l][i];
-        }
-    }
-    return NULL;
-}
-
 /* Writes the kept weights. */
 static bantam_status save(bnt_adapting *a, bantam_error *err)
 {
@@ -250,12 +224,9 @@ static bantam_status save(bnt_adapting *a, bantam_error *err)
         return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the adapter");
     for (size_t i = 0; i < bnt_net_n_params(a->net); i++) {
         const bnt_param *const p = bnt_net_param(a->net, i);
-        bool is_b = false;
-        bnt_lora *const lora = find_place(&adapter, p->name, &is_b);
-        if (lora) {
-            lora->rank = a->o.rank;
-            *(is_b ? &lora->b : &lora->a) = at;
-        }
+        bnt_lora *const lora = &adapter.layers[p->layer][p->place];
+        lora->rank = a->o.rank;
+        *(p->factor == BNT_FACTOR_B ? &lora->b : &lora->a) = at;
         at += p->n;
     }
     const bantam_status status = bnt_adapter_save(&adapter, model, a->job->out, err);

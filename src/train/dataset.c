@@ -125,7 +125,10 @@ static void put_piece(const bnt_dataset *ds, const piece *p, const batch_memory 
 
 static bnt_batch begin_batch(const batch_memory *m)
 {
-    return (bnt_batch){m->tokens, m->targets, m->weights, 0, m->sequences, 0};
+    return (bnt_batch){.tokens = m->tokens,
+                       .targets = m->targets,
+                       .weights = m->weights,
+                       .sequences = m->sequences};
 }
 
 /* ---- streams ----------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,15 +12,11 @@
 static const char SEPARATOR[] = "<|endoftext|>";
 static const double LEAST_WEIGHT = 1e-6, MOST_WEIGHT = 1e6;
 
-static bool ends_in(const char *path, const char *ending)
-{
-    const size_t size = strlen(path), n = strlen(ending);
-    return size >= n && strcmp(path + size - n, ending) == 0;
-}
-
 static bool has_objects(const char *path)
 {
-    return ends_in(path, ".jsonl") || ends_in(path, ".ndjson") || ends_in(path, ".json");
+    const bantam_text name = bnt_text_of(path);
+    return bnt_text_ends_with(name, ".jsonl") || bnt_text_ends_with(name, ".ndjson") ||
+           bnt_text_ends_with(name, ".json");
 }
 
 static bool is_space(char c)

@@ -192,8 +192,10 @@ static void clear(const product *p)
     }
 }
 
-/* Blocks as wide as B's memory allows; what is left of it goes to more steps. */
-static void multiply(product *p, size_t packed_floats, bnt_pool *pool, uint32_t n_threads)
+/* What is packed lies in work: a block of B of so many floats, behind it the rows of A of each
+ * thread. Blocks as wide as B's memory allows; what is left of it goes to more steps. */
+static void multiply(product *p, float *work, size_t packed_floats, bnt_pool *pool,
+                     uint32_t n_threads)
 {
     const size_t width = p->kernels->matmul_columns;
     if (p->m == 0 || p->n == 0) return;
@@ -201,6 +203,9 @@ static void multiply(product *p, size_t packed_floats, bnt_pool *pool, uint32_t 
         clear(p);
         return;
     }
+    p->packed_b = work;
+    p->packed_a = work + packed_floats;
+    p->a_floats = rows_floats(p->kernels);
     /* Steps in equal parts; a multiple of 16 keeps panels at cache lines. */
     p->deep = round_up(parts_of(p->k, parts_of(p->k, BNT_MATMUL_DEEP)), LINE_FLOATS);
     const size_t most = packed_floats / p->deep / width * width;
@@ -218,6 +223,20 @@ static void multiply(product *p, size_t packed_floats, bnt_pool *pool, uint32_t 
 }
 
 /* ---- the interface ----------------------------------------------------------------------- */
+
+static product product_of(const bnt_learn_kernels *kernels, bnt_view a, bnt_view b, size_t m,
+                          size_t n, size_t k, float *c, size_t c_stride, bool add)
+{
+    return (product){.kernels = kernels,
+                     .a = a,
+                     .b = b,
+                     .m = m,
+                     .n = n,
+                     .k = k,
+                     .c = c,
+                     .c_stride = c_stride,
+                     .add = add};
+}
 
 size_t bnt_matmul_bytes(const bnt_learn_kernels *kernels, uint32_t n_threads)
 {
@@ -247,21 +266,10 @@ void bnt_matmul_deinit(bnt_matmul *mm)
 void bnt_matmul_run(bnt_matmul *mm, bnt_view a, bnt_view b, size_t m, size_t n, size_t k,
                     float *c, size_t c_stride, bool add)
 {
-    float *const work = (float *)(void *)mm->work;
-    product p = {.kernels = mm->kernels,
-                 .a = a,
-                 .b = b,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .c = c,
-                 .c_stride = c_stride,
-                 .add = add,
-                 .packed_b = work,
-                 .packed_a = work + PACKED_FLOATS,
-                 .a_floats = rows_floats(mm->kernels)};
+    product p = product_of(mm->kernels, a, b, m, n, k, c, c_stride, add);
     const bool small = (double)m * (double)n * (double)k < SMALL;
-    multiply(&p, PACKED_FLOATS, mm->pool, small ? 1 : bnt_pool_threads(mm->pool));
+    multiply(&p, (float *)(void *)mm->work, PACKED_FLOATS, mm->pool,
+             small ? 1 : bnt_pool_threads(mm->pool));
 }
 
 size_t bnt_matmul_pack_bytes(const bnt_learn_kernels *kernels)
@@ -272,18 +280,6 @@ size_t bnt_matmul_pack_bytes(const bnt_learn_kernels *kernels)
 void bnt_matmul_here(const bnt_learn_kernels *kernels, void *pack, bnt_view a, bnt_view b,
                      size_t m, size_t n, size_t k, float *c, size_t c_stride, bool add)
 {
-    float *const work = pack;
-    product p = {.kernels = kernels,
-                 .a = a,
-                 .b = b,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .c = c,
-                 .c_stride = c_stride,
-                 .add = add,
-                 .packed_b = work,
-                 .packed_a = work + HERE_FLOATS,
-                 .a_floats = rows_floats(kernels)};
-    multiply(&p, HERE_FLOATS, NULL, 1);
+    product p = product_of(kernels, a, b, m, n, k, c, c_stride, add);
+    multiply(&p, pack, HERE_FLOATS, NULL, 1);
 }

@@ -1,10 +1,10 @@
-/* mix.c - two sources of batches as one, and the loss of either. */
+/* mix.c - two sources of batches as one. */
 #include "train/mix.h"
 
 #include "base/mem.h"
+#include "train/batch.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 size_t bnt_mix_cost(uint32_t max_rows)
@@ -34,15 +34,6 @@ void bnt_mix_deinit(bnt_mix *m)
     bnt_dataset_close(m->keep);
     bnt_dataset_close(m->data);
     *m = (bnt_mix){0};
-}
-
-static double weight_of(const bnt_batch *b)
-{
-    double sum = 0.0;
-    for (uint32_t i = 0; i < b->n_rows; i++) {
-        sum += (double)b->weights[i];
-    }
-    return sum;
 }
 
 /* Appends a batch to the one in the making, its weights times factor. */
@@ -89,58 +80,6 @@ bantam_status bnt_mix_batch(void *mix, uint64_t step, bnt_batch *out, bantam_err
                        .sequences = m->sequences};
     append(m, out, &data, 1.0);
     const double ratio = m->keep_share / (1.0 - m->keep_share);
-    append(m, out, &keep, ratio * weight_of(&data) / weight_of(&keep));
-    return BANTAM_OK;
-}
-
-/* ---- losses ------------------------------------------------------------------------------ */
-
-enum { MOST_SEQUENCES = 64 }; /* of a part */
-
-/* The part of a batch that begins with sequence first; returns the sequence behind it. */
-static uint32_t cut(const bnt_batch *b, uint32_t first, uint32_t part_rows,
-                    bnt_sequence sequences[MOST_SEQUENCES], bnt_batch *part)
-{
-    const uint32_t start = b->sequences[first].first;
-
-    *part = (bnt_batch){.tokens = b->tokens + start,
-                        .targets = b->targets + start,
-                        .weights = b->weights + start,
-                        .sequences = sequences};
-    while (first < b->n_sequences && part->n_sequences < MOST_SEQUENCES &&
-           b->sequences[first].n <= part_rows - part->n_rows) {
-        sequences[part->n_sequences++] = (bnt_sequence){part->n_rows, b->sequences[first].n};
-        part->n_rows += b->sequences[first++].n;
-    }
-    return first;
-}
-
-bantam_status bnt_mix_loss(bnt_net *net, const bnt_batch *batches, size_t n_batches,
-                           uint32_t part_rows, double *loss, bantam_error *err)
-{
-    bnt_sequence sequences[MOST_SEQUENCES];
-    double sum = 0.0, whole = 0.0;
-
-    *loss = (double)NAN;
-    for (size_t i = 0; i < n_batches; i++) {
-        for (uint32_t s = 0; s < batches[i].n_sequences;) {
-            bnt_batch part;
-            double one = 0.0;
-            const uint32_t next = cut(&batches[i], s, part_rows, sequences, &part);
-            if (next == s) {
-                return bnt_fail(err, BANTAM_ERR_INVALID,
-                                "sequence of %" PRIu32 " tokens: a part holds %" PRIu32,
-                                batches[i].sequences[s].n, part_rows);
-            }
-            s = next;
-            const double weight = weight_of(&part);
-            if (!(weight > 0.0)) continue;
-            const bantam_status status = bnt_net_loss(net, &part, &one, NULL, err);
-            if (status) return status;
-            sum += weight * one;
-            whole += weight;
-        }
-    }
-    if (whole > 0.0) *loss = sum / whole;
+    append(m, out, &keep, ratio * bnt_batch_weight(&data) / bnt_batch_weight(&keep));
     return BANTAM_OK;
 }

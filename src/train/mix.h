@@ -31,9 +31,4 @@ size_t bnt_mix_cost(uint32_t max_rows);
 /* A bnt_batch_fn; mix is a bnt_mix. */
 bantam_status bnt_mix_batch(void *mix, uint64_t step, bnt_batch *out, bantam_error *err);
 
-/* The mean loss over batches, each gone through in parts of whole sequences of together at most
- * part_rows rows; NaN where there are none. */
-bantam_status bnt_mix_loss(bnt_net *net, const bnt_batch *batches, size_t n_batches,
-                           uint32_t part_rows, double *loss, bantam_error *err);
-
 #endif

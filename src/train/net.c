@@ -13,36 +13,24 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/adapter.h"
 #include "model/rope.h"
 #include "train/net_parts.h"
 
 enum {
-    MATRICES = BNT_PLACES, /* of a layer */
     LOGITS = 1 << 20,      /* as many at a time as stay in the caches, */
     HEAD_ROWS_LEAST = 128, /* but rows enough to be worth a frozen head's decoding */
     HEAD_ROWS_MOST = 1024
 };
 
-/* The matrices of a layer that each linear layer has; bit i of targets is matrix i. */
+/* The matrices of a layer that each linear layer has; bit i of targets is place i. */
 static const struct {
     uint32_t first, n;
 } linears[BNT_NET_LINEARS] = {
     {BNT_PLACE_Q, 3}, {BNT_PLACE_O, 1}, {BNT_PLACE_GATE, 2}, {BNT_PLACE_DOWN, 1}};
 
-static const char *const matrix_names[MATRICES] = {
-    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
-
-static const bnt_matrix *matrix_of(const bnt_layer *l, uint32_t i)
+static bool has_adapter(const bnt_net *net, uint32_t place)
 {
-    const bnt_matrix *const all[MATRICES] = {&l->q,    &l->k,  &l->v,   &l->o,
-                                             &l->gate, &l->up, &l->down};
-    return all[i];
-}
-
-static bool has_adapter(const bnt_net *net, uint32_t matrix)
-{
-    return net->options.learns == BNT_LEARNS_ADAPTER && (net->options.targets >> matrix & 1u);
+    return net->options.learns == BNT_LEARNS_ADAPTER && (net->options.targets >> place & 1u);
 }
 
 /* Columns of the low rows of a linear layer. */
@@ -64,9 +52,9 @@ static size_t count_params(const bnt_net *net)
     size_t n = 0;
     switch (net->options.learns) {
     case BNT_LEARNS_ALL: /* embedding, last norm, head; matrices and two norms of each layer */
-        return (c->tied ? 2u : 3u) + (size_t)c->n_layers * (MATRICES + 2);
+        return (c->tied ? 2u : 3u) + (size_t)c->n_layers * (BNT_PLACES + 2);
     case BNT_LEARNS_ADAPTER:
-        for (uint32_t i = 0; i < MATRICES; i++) {
+        for (uint32_t i = 0; i < BNT_PLACES; i++) {
             n += has_adapter(net, i) ? 2 : 0;
         }
         return n * c->n_layers;
@@ -84,8 +72,8 @@ static uint64_t count_learning(const bnt_net *net)
     const bnt_config *const c = &m->config;
     uint64_t n = 0;
     for (uint32_t l = 0; l < c->n_layers; l++) {
-        for (uint32_t i = 0; i < MATRICES; i++) {
-            const bnt_matrix *const w = matrix_of(&m->layers[l], i);
+        for (uint32_t i = 0; i < BNT_PLACES; i++) {
+            const bnt_matrix *const w = bnt_layer_matrix(&m->layers[l], (bnt_place)i);
             if (net->options.learns == BNT_LEARNS_ALL) n += (uint64_t)w->rows * w->columns;
             if (has_adapter(net, i)) n += ((uint64_t)w->rows + w->columns) * net->options.rank;
         }
@@ -99,74 +87,46 @@ static uint64_t count_learning(const bnt_net *net)
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
-/* Takes from an arena, or, where there is none, adds up what taking would cost. Sticky. */
-typedef struct taker {
-    bnt_arena *arena;
-    size_t total;
-    bool failed;
-} taker;
-
-static void *take(taker *t, size_t n, size_t size)
-{
-    if (t->arena) {
-        void *const block = bnt_arena_alloc(t->arena, n, size);
-        t->failed = t->failed || !block;
-        return block;
-    }
-    if (!bnt_add_size(t->total, bnt_arena_cost(n, size), &t->total)) t->failed = true;
-    return NULL;
-}
-
-static float *take_floats(taker *t, size_t n, size_t width)
-{
-    size_t floats = 0;
-    if (!bnt_mul_size(n, width, &floats)) {
-        t->failed = true;
-        return NULL;
-    }
-    return take(t, floats, sizeof(float));
-}
-
 static bool learns(const bnt_net *net)
 {
     return net->options.learns != BNT_LEARNS_NOTHING;
 }
 
-static void take_trace(taker *t, const bnt_net *net, bnt_trace *out)
+static void take_trace(bnt_taker *t, const bnt_net *net, bnt_trace *out)
 {
     const bnt_config *const c = &net->model->config;
     const size_t n = net->options.max_rows;
-    bnt_trace own = {.normed = take_floats(t, n, c->n_embd),
-                     .qkv = take_floats(t, n, net->qkv),
-                     .max = take_floats(t, n, c->n_heads),
-                     .share = take_floats(t, n, c->n_heads),
-                     .a = take_floats(t, n, net->heads),
-                     .mid = take_floats(t, n, c->n_embd),
-                     .normed_mid = take_floats(t, n, c->n_embd),
-                     .gate_up = take_floats(t, n, 2 * (size_t)c->n_ffn),
-                     .h = take_floats(t, n, c->n_ffn)};
+    bnt_trace own = {.normed = bnt_take_floats(t, n, c->n_embd),
+                     .qkv = bnt_take_floats(t, n, net->qkv),
+                     .max = bnt_take_floats(t, n, c->n_heads),
+                     .share = bnt_take_floats(t, n, c->n_heads),
+                     .a = bnt_take_floats(t, n, net->heads),
+                     .mid = bnt_take_floats(t, n, c->n_embd),
+                     .normed_mid = bnt_take_floats(t, n, c->n_embd),
+                     .gate_up = bnt_take_floats(t, n, 2 * (size_t)c->n_ffn),
+                     .h = bnt_take_floats(t, n, c->n_ffn)};
     for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
-        own.low[i] = take_floats(t, n, low_width(net, i));
+        own.low[i] = bnt_take_floats(t, n, low_width(net, i));
     }
     if (out) *out = own;
 }
 
-static void take_work(taker *t, const bnt_net *net, bnt_net_work *out)
+static void take_work(bnt_taker *t, const bnt_net *net, bnt_net_work *out)
 {
     const size_t longest = net->options.max_sequence;
     const size_t padded = (longest + 15) & ~(size_t)15;
-    bnt_net_work own = {.pack = take(t, 1, bnt_matmul_pack_bytes(&net->learn)),
-                        .scores = take_floats(t, BNT_NET_QUERIES, padded)};
+    bnt_net_work own = {.pack = bnt_take(t, 1, bnt_matmul_pack_bytes(&net->learn)),
+                        .scores = bnt_take_floats(t, BNT_NET_QUERIES, padded)};
     if (learns(net)) {
-        own.d_scores = take_floats(t, BNT_NET_QUERIES, padded);
-        own.dk = take_floats(t, longest, net->model->config.head_dim);
-        own.dv = take_floats(t, longest, net->model->config.head_dim);
+        own.d_scores = bnt_take_floats(t, BNT_NET_QUERIES, padded);
+        own.dk = bnt_take_floats(t, longest, net->model->config.head_dim);
+        own.dv = bnt_take_floats(t, longest, net->model->config.head_dim);
     }
     if (out) *out = own;
 }
 
 /* What the way back needs beyond the traces. */
-static void take_gradients(taker *t, bnt_net *net)
+static void take_gradients(bnt_taker *t, bnt_net *net)
 {
     const bnt_config *const c = &net->model->config;
     const size_t n = net->options.max_rows;
@@ -174,44 +134,44 @@ static void take_gradients(taker *t, bnt_net *net)
     for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
         if (low_width(net, i) > low) low = low_width(net, i);
     }
-    net->dx = take_floats(t, n, c->n_embd);
-    net->d_normed = take_floats(t, n, c->n_embd);
-    net->d_wide = take_floats(t, n, c->n_ffn > net->heads ? c->n_ffn : net->heads);
-    net->d_low = take_floats(t, n, low);
-    net->gradients = take_floats(t, net->n_learning, 1);
+    net->dx = bnt_take_floats(t, n, c->n_embd);
+    net->d_normed = bnt_take_floats(t, n, c->n_embd);
+    net->d_wide = bnt_take_floats(t, n, c->n_ffn > net->heads ? c->n_ffn : net->heads);
+    net->d_low = bnt_take_floats(t, n, low);
+    net->gradients = bnt_take_floats(t, net->n_learning, 1);
     if (net->options.learns == BNT_LEARNS_ALL) {
-        net->partial = take_floats(t, bnt_net_blocks(net->options.max_rows), c->n_embd);
+        net->partial = bnt_take_floats(t, bnt_net_blocks(net->options.max_rows), c->n_embd);
     } else {
-        net->factors = take_floats(t, net->n_learning, 1);
+        net->factors = bnt_take_floats(t, net->n_learning, 1);
     }
 }
 
-static void take_all(taker *t, bnt_net *net)
+static void take_all(bnt_taker *t, bnt_net *net)
 {
     const bnt_config *const c = &net->model->config;
     const size_t n = net->options.max_rows;
     const size_t angles = c->rope_dims / 2;
 
-    net->layers = take(t, c->n_layers, sizeof *net->layers);
-    net->params = take(t, net->n_params, sizeof *net->params);
-    net->inputs = take_floats(t, net->n_inputs * n, c->n_embd);
-    net->traces = take(t, net->n_traces, sizeof *net->traces);
+    net->layers = bnt_take(t, c->n_layers, sizeof *net->layers);
+    net->params = bnt_take(t, net->n_params, sizeof *net->params);
+    net->inputs = bnt_take_floats(t, net->n_inputs * n, c->n_embd);
+    net->traces = bnt_take(t, net->n_traces, sizeof *net->traces);
     for (uint32_t i = 0; i < net->n_traces && !t->failed; i++) {
         take_trace(t, net, net->traces ? &net->traces[i] : NULL);
     }
-    net->cosines = take_floats(t, net->options.max_sequence, angles);
-    net->sines = take_floats(t, net->options.max_sequence, angles);
-    net->minus_sines = take_floats(t, net->options.max_sequence, angles);
-    net->work = take(t, net->n_threads, sizeof *net->work);
+    net->cosines = bnt_take_floats(t, net->options.max_sequence, angles);
+    net->sines = bnt_take_floats(t, net->options.max_sequence, angles);
+    net->minus_sines = bnt_take_floats(t, net->options.max_sequence, angles);
+    net->work = bnt_take(t, net->n_threads, sizeof *net->work);
     for (uint32_t i = 0; i < net->n_threads && !t->failed; i++) {
         take_work(t, net, net->work ? &net->work[i] : NULL);
     }
-    net->strip = take_floats(t, net->strip_floats, 1);
-    net->live = take(t, n, sizeof *net->live);
-    net->shares = take_floats(t, n, 1);
-    net->losses = take(t, n, sizeof *net->losses);
-    net->final = take_floats(t, n, c->n_embd);
-    net->logits = take_floats(t, net->head_rows, c->n_vocab);
+    net->strip = bnt_take_floats(t, net->strip_floats, 1);
+    net->live = bnt_take(t, n, sizeof *net->live);
+    net->shares = bnt_take_floats(t, n, 1);
+    net->losses = bnt_take(t, n, sizeof *net->losses);
+    net->final = bnt_take_floats(t, n, c->n_embd);
+    net->logits = bnt_take_floats(t, net->head_rows, c->n_vocab);
     if (learns(net)) take_gradients(t, net);
 }
 
@@ -244,12 +204,12 @@ static void measure(bnt_net *net, const bnt_model *model, const bnt_net_options 
 size_t bnt_net_cost(const bnt_model *model, const bnt_net_options *options, uint32_t n_threads)
 {
     bnt_net net;
-    taker t = {0};
+    bnt_taker t = {0};
     measure(&net, model, options, n_threads);
     take_all(&t, &net);
     size_t cost = 0;
     const size_t fixed = sizeof net + bnt_matmul_bytes(&net.learn, n_threads);
-    return t.failed || !bnt_add_size(t.total, fixed, &cost) ? SIZE_MAX : cost;
+    return bnt_add_size(bnt_taker_cost(&t), fixed, &cost) ? cost : SIZE_MAX;
 }
 
 /* ---- what learns ------------------------------------------------------------------------- */
@@ -260,7 +220,7 @@ typedef struct giving {
     size_t n_params, n_gradients, n_factors;
 } giving;
 
-static void add_param(giving *v, float *w, float *g, uint32_t rows, uint32_t columns)
+static bnt_param *add_param(giving *v, float *w, float *g, uint32_t rows, uint32_t columns)
 {
     bnt_param *const p = &v->net->params[v->n_params++];
     *p = (bnt_param){.w = w,
@@ -268,21 +228,38 @@ static void add_param(giving *v, float *w, float *g, uint32_t rows, uint32_t col
                      .n = (size_t)rows * columns,
                      .rows = rows,
                      .columns = columns,
-                     .decays = rows > 1};
-}
-
-static char *last_name(giving *v)
-{
-    return v->net->params[v->n_params - 1].name;
+                     .decays = rows > 1,
+                     .place = BNT_PLACES};
+    return p;
 }
 
 /* A weight of the model's own memory, and the gradient it gets. */
-static float *learn_weight(giving *v, const float *w, uint32_t rows, uint32_t columns)
+static bnt_param *learn_weight(giving *v, const float *w, uint32_t rows, uint32_t columns)
 {
     float *const g = v->net->gradients + v->n_gradients;
     v->n_gradients += (size_t)rows * columns;
-    add_param(v, (float *)w, g, rows, columns);
-    return g;
+    return add_param(v, (float *)w, g, rows, columns);
+}
+
+/* A weight outside of the layers. */
+static float *learn_outside(giving *v, const float *w, uint32_t rows, const char *name)
+{
+    bnt_param *const p = learn_weight(v, w, rows, v->net->model->config.n_embd);
+    snprintf(p->name, sizeof p->name, "%s", name);
+    return p->g;
+}
+
+static void name_in_layer(bnt_param *p, uint32_t layer, const char *suffix, const char *end)
+{
+    p->layer = layer;
+    snprintf(p->name, sizeof p->name, "%s%" PRIu32 ".%s%s", bnt_names_at(0)->layer, layer,
+             suffix, end);
+}
+
+static void name_matrix(bnt_param *p, uint32_t layer, bnt_place place, const char *end)
+{
+    p->place = place;
+    name_in_layer(p, layer, bnt_names_at(0)->matrices[place], end);
 }
 
 /* Factors B follow all factors A of their linear layer; the parameters alternate. */
@@ -298,16 +275,15 @@ static void learn_factors(giving *v, bnt_net_linear *l, uint32_t layer, uint32_t
     l->ga = ga;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         bnt_net_part *const part = &l->parts[i];
-        const char *const name = matrix_names[first + i];
-        if (!has_adapter(net, first + i)) continue;
+        const bnt_place place = (bnt_place)(first + i);
+        if (!has_adapter(net, place)) continue;
         part->b = a + at_b;
         part->gb = ga + at_b;
-        add_param(v, a + at_a, ga + at_a, rank, l->columns);
-        snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight.lora_a",
-                 layer, name);
-        add_param(v, part->b, part->gb, part->w->rows, rank);
-        snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight.lora_b",
-                 layer, name);
+        bnt_param *const of_rank = add_param(v, a + at_a, ga + at_a, rank, l->columns);
+        name_matrix(of_rank, layer, place, ".lora_a");
+        bnt_param *const of_rows = add_param(v, part->b, part->gb, part->w->rows, rank);
+        name_matrix(of_rows, layer, place, ".lora_b");
+        of_rows->factor = BNT_FACTOR_B;
         at_a += (size_t)rank * l->columns;
         at_b += (size_t)rank * part->w->rows;
     }
@@ -345,9 +321,9 @@ static void open_layer(giving *v, uint32_t index)
     for (uint32_t i = 0; i < BNT_NET_LINEARS; i++) {
         bnt_net_linear *const l = &to->linears[i];
         for (uint32_t j = 0; j < linears[i].n; j++) {
-            const uint32_t matrix = linears[i].first + j;
-            add_part(l, matrix_of(from, matrix),
-                     has_adapter(net, matrix) ? net->options.rank : 0);
+            const bnt_place place = (bnt_place)(linears[i].first + j);
+            add_part(l, bnt_layer_matrix(from, place),
+                     has_adapter(net, place) ? net->options.rank : 0);
         }
         l->floats = joined(l);
         if (l->low) learn_factors(v, l, index, linears[i].first);
@@ -355,24 +331,22 @@ static void open_layer(giving *v, uint32_t index)
 }
 
 /* A norm, and the linear layers that follow it. */
-static float *learn_half(giving *v, uint32_t index, const float *norm, const char *norm_name,
+static float *learn_half(giving *v, uint32_t index, const float *norm, const char *norm_suffix,
                          uint32_t first, uint32_t end)
 {
     bnt_net *const net = v->net;
-    float *const g = learn_weight(v, norm, 1, net->model->config.n_embd);
-    snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight", index,
-             norm_name);
+    bnt_param *const p = learn_weight(v, norm, 1, net->model->config.n_embd);
+    name_in_layer(p, index, norm_suffix, "");
     for (uint32_t i = first; i < end; i++) {
         bnt_net_linear *const l = &net->layers[index].linears[i];
         l->g = net->gradients + v->n_gradients;
         for (uint32_t j = 0; j < l->n_parts; j++) {
             const bnt_matrix *const w = l->parts[j].w;
-            learn_weight(v, bnt_net_floats(w), w->rows, w->columns);
-            snprintf(last_name(v), sizeof net->params->name, "blk.%" PRIu32 ".%s.weight", index,
-                     matrix_names[linears[i].first + j]);
+            name_matrix(learn_weight(v, bnt_net_floats(w), w->rows, w->columns), index,
+                        (bnt_place)(linears[i].first + j), "");
         }
     }
-    return g;
+    return p->g;
 }
 
 static void learn_all(giving *v)
@@ -380,22 +354,20 @@ static void learn_all(giving *v)
     bnt_net *const net = v->net;
     const bnt_model *const m = net->model;
     const bnt_config *const c = &m->config;
+    const bnt_names *const names = bnt_names_at(0);
 
-    net->g_embed = learn_weight(v, bnt_net_floats(&m->embed), c->n_vocab, c->n_embd);
-    snprintf(last_name(v), sizeof net->params->name, "token_embd.weight");
+    net->g_embed = learn_outside(v, bnt_net_floats(&m->embed), c->n_vocab, names->embed);
     for (uint32_t i = 0; i < c->n_layers; i++) {
         bnt_net_layer *const l = &net->layers[i];
         l->g_attn_norm =
-            learn_half(v, i, l->attn_norm, "attn_norm", BNT_NET_QKV, BNT_NET_O + 1);
+            learn_half(v, i, l->attn_norm, names->attn_norm, BNT_NET_QKV, BNT_NET_O + 1);
         l->g_ffn_norm =
-            learn_half(v, i, l->ffn_norm, "ffn_norm", BNT_NET_GATE_UP, BNT_NET_DOWN + 1);
+            learn_half(v, i, l->ffn_norm, names->ffn_norm, BNT_NET_GATE_UP, BNT_NET_DOWN + 1);
     }
-    net->g_output_norm = learn_weight(v, m->output_norm, 1, c->n_embd);
-    snprintf(last_name(v), sizeof net->params->name, "output_norm.weight");
+    net->g_output_norm = learn_outside(v, m->output_norm, 1, names->output_norm);
     net->head.g = net->g_embed;
     if (c->tied) return;
-    net->head.g = learn_weight(v, bnt_net_floats(&m->head), c->n_vocab, c->n_embd);
-    snprintf(last_name(v), sizeof net->params->name, "output.weight");
+    net->head.g = learn_outside(v, bnt_net_floats(&m->head), c->n_vocab, names->head);
 }
 
 /* Factors B begin as 0, so that an adapter begins as nothing. */
@@ -515,13 +487,13 @@ bantam_status bnt_net_open(bnt_net **out, const bnt_model *model, bnt_pool *pool
 
     measure(net, model, options, bnt_pool_threads(pool));
     net->pool = pool;
-    taker t = {0};
+    bnt_taker t = {0};
     take_all(&t, net);
-    status = bnt_arena_init(&net->arena, t.failed ? SIZE_MAX : t.total, err);
+    status = bnt_arena_init(&net->arena, bnt_taker_cost(&t), err);
     if (!status) status = bnt_matmul_init(&net->mm, &net->learn, pool, err);
     if (status) goto fail;
 
-    t = (taker){.arena = &net->arena};
+    t = (bnt_taker){.arena = &net->arena};
     take_all(&t, net);
     status = link(net, err);
     if (status) goto fail;

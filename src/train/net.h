@@ -11,7 +11,7 @@
  */
 #ifndef BNT_TRAIN_NET_H
 #define BNT_TRAIN_NET_H
-#include "model/model.h"
+#include "model/adapter.h"
 #include "train/matmul.h"
 
 /* Some weights that learn, and where their gradient is gathered. */
@@ -22,6 +22,9 @@ typedef struct bnt_param {
     size_t n;
     uint32_t rows, columns; /* rows 1 for vectors */
     bool decays;            /* weight decay applies: matrices yes, norms no */
+    bnt_place place;   /* which matrix of a layer it is or is a factor of; BNT_PLACES: none */
+    uint32_t layer;    /* of that */
+    bnt_factor factor; /* which factor, of adapters */
 } bnt_param;
 
 /* A sequence of rows; attention sees back to its start, positions count from 0 there. */

@@ -42,11 +42,8 @@ size_t bnt_net_strip_floats(const bnt_model *m)
     size_t most = 0;
     widen(&most, &m->head);
     for (uint32_t i = 0; i < m->config.n_layers; i++) {
-        const bnt_layer *const l = &m->layers[i];
-        const bnt_matrix *const all[] = {&l->q,    &l->k,  &l->v,   &l->o,
-                                         &l->gate, &l->up, &l->down};
-        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) {
-            widen(&most, all[j]);
+        for (int place = 0; place < BNT_PLACES; place++) {
+            widen(&most, bnt_layer_matrix(&m->layers[i], (bnt_place)place));
         }
     }
     return most;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/arch.h"
 
 #include <inttypes.h>
@@ -155,8 +156,7 @@ static bantam_status special_of(const reader *d, const char *key, const json_t *
     }
     if (!text.data) return wrong(d, key, "one of specials");
     for (uint32_t i = 0; i < d->r->n_specials; i++) {
-        const bantam_text s = d->r->specials[i];
-        if (s.size == text.size && !memcmp(s.data, text.data, s.size)) {
+        if (bnt_text_same(d->r->specials[i], text)) {
             *out = i;
             return BANTAM_OK;
         }

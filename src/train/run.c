@@ -8,12 +8,11 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/mem.h"
+#include "train/batch.h"
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 enum { RECENT_STEPS = 16 }; /* that the speed is taken from */
 
@@ -23,8 +22,7 @@ typedef struct running {
     bnt_optimizer optimizer;
     bnt_run_state state;
     uint64_t identity;
-    bnt_sequence *sequences; /* owns: of a part */
-    uint32_t capacity;
+    bnt_parts parts;     /* owns: of the batch at hand */
     uint64_t started_ns; /* seconds of the state count from here */
     double seconds_before;
     uint64_t saved_step, saved_ns;
@@ -89,95 +87,27 @@ static double power(double x, uint64_t n)
     return result;
 }
 
-/* ---- a batch, in parts ------------------------------------------------------------------- */
+/* ---- a step ------------------------------------------------------------------------------ */
 
-static double weight_of(const bnt_batch *b)
+/* The loss of a batch, and its gradients. */
+static bantam_status learn_batch(running *r, const bnt_batch *b, double *loss,
+                                 bantam_error *err)
 {
-    double sum = 0.0;
-    for (uint32_t i = 0; i < b->n_rows; i++) {
-        sum += (double)b->weights[i];
-    }
-    return sum;
-}
-
-/* Makes room for the sequences of any part of a batch. */
-static bantam_status take_sequences(running *r, uint32_t n, bantam_error *err)
-{
-    if (n <= r->capacity) return BANTAM_OK;
-    bnt_sequence *const grown = bnt_realloc(r->sequences, n, sizeof *grown);
-    if (!grown)
-        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %" PRIu32 " sequences", n);
-    r->sequences = grown;
-    r->capacity = n;
-    return BANTAM_OK;
-}
-
-/* The part of a batch that begins with sequence `first`; *next is the sequence behind it. */
-static bantam_status next_part(running *r, const bnt_batch *b, uint32_t first, uint32_t *next,
-                               bnt_batch *part, bantam_error *err)
-{
-    const uint32_t most = r->o->part_rows ? r->o->part_rows : UINT32_MAX;
-    const uint32_t start = b->sequences[first].first;
-    uint32_t n_rows = 0, n = 0;
-
-    while (first + n < b->n_sequences && b->sequences[first + n].n <= most - n_rows) {
-        r->sequences[n] = (bnt_sequence){n_rows, b->sequences[first + n].n};
-        n_rows += r->sequences[n].n;
-        n++;
-    }
-    if (!n) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "sequence of %" PRIu32 " rows: a part holds at most %" PRIu32,
-                        b->sequences[first].n, most);
-    }
-    *part = (bnt_batch){
-        b->tokens + start, b->targets + start, b->weights + start, n_rows, r->sequences, n};
-    *next = first + n;
-    return BANTAM_OK;
-}
-
-/* The loss of a batch, and with `learn` its gradients. */
-static bantam_status run_batch(running *r, const bnt_batch *b, bool learn, double *loss,
-                               bantam_error *err)
-{
-    const double whole = weight_of(b);
-    bantam_status status = take_sequences(r, b->n_sequences, err);
+    const double whole = bnt_batch_weight(b);
+    bnt_batch part;
+    double weight, part_loss = 0.0;
 
     *loss = 0.0;
-    if (!status && !(whole > 0.0)) {
-        status = bnt_fail(err, BANTAM_ERR_INVALID, "a batch has nothing to learn");
+    if (!(whole > 0.0)) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "a batch has nothing to learn");
     }
-    for (uint32_t s = 0; !status && s < b->n_sequences;) {
-        bnt_batch part;
-        double part_loss = 0.0;
-        status = next_part(r, b, s, &s, &part, err);
-        if (status) break;
-        const double share = weight_of(&part) / whole;
-        if (share == 0.0) continue;
-        status = learn ? bnt_net_learn(r->net, &part, share, &part_loss, err)
-                       : bnt_net_loss(r->net, &part, &part_loss, NULL, err);
-        *loss += share * part_loss;
+    bantam_status status = bnt_parts_begin(&r->parts, b, r->o->part_rows, err);
+    while (!status && bnt_parts_next(&r->parts, &part, &weight)) {
+        status = bnt_net_learn(r->net, &part, weight / whole, &part_loss, err);
+        *loss += weight / whole * part_loss;
     }
     return status;
 }
-
-static bantam_status measure_held_out(running *r, double *loss, bantam_error *err)
-{
-    double sum = 0.0, whole = 0.0;
-
-    for (size_t i = 0; i < r->o->n_held_out; i++) {
-        double one;
-        const bantam_status status = run_batch(r, &r->o->held_out[i], false, &one, err);
-        if (status) return status;
-        const double weight = weight_of(&r->o->held_out[i]);
-        sum += weight * one;
-        whole += weight;
-    }
-    *loss = sum / whole;
-    return BANTAM_OK;
-}
-
-/* ---- a step ------------------------------------------------------------------------------ */
 
 static bantam_status step_once(running *r, bnt_progress *p, uint32_t *n_rows, bantam_error *err)
 {
@@ -188,7 +118,7 @@ static bantam_status step_once(running *r, bnt_progress *p, uint32_t *n_rows, ba
 
     if (status) return status;
     bnt_net_clear_gradients(r->net);
-    status = run_batch(r, &batch, true, &p->loss, err);
+    status = learn_batch(r, &batch, &p->loss, err);
     if (status) return status;
     *n_rows = batch.n_rows;
     p->grad_norm = bnt_optimizer_norm(&r->optimizer);
@@ -293,7 +223,10 @@ static bantam_status run_steps(running *r, bantam_error *err)
         tell_time(r, n_rows, &p);
         const bool last = p.step == o->steps;
         const bool measured = last || (o->held_out_steps && p.step % o->held_out_steps == 0);
-        if (measured && o->n_held_out) status = measure_held_out(r, &p.held_out_loss, err);
+        if (measured && o->n_held_out) {
+            status = bnt_batches_loss(r->net, o->held_out, o->n_held_out, o->part_rows,
+                                      &p.held_out_loss, err);
+        }
         if (status) return status;
         if (o->progress && !o->progress(o->user, &p) && !last) {
             status = save(r, err);
@@ -327,9 +260,8 @@ static bantam_status not_less(const char *what, double found, double least, doub
 {
     if (found >= least && found < below) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_INVALID,
-                    "%s: expected at least %g and less than %g, found "
-                    "%g",
-                    what, least, below, found);
+                    "%s: expected at least %g and less than %g, found %g", what, least, below,
+                    found);
 }
 
 static bantam_status check(const bnt_run_options *o, bantam_error *err)
@@ -366,6 +298,6 @@ bantam_status bnt_run(bnt_net *net, const bnt_run_options *options, bnt_pool *po
     r.started_ns = r.saved_ns = bnt_clock_ns();
     if (!status) status = run_steps(&r, err);
     bnt_optimizer_deinit(&r.optimizer);
-    bnt_free(r.sequences);
+    bnt_parts_deinit(&r.parts);
     return status;
 }

@@ -37,8 +37,8 @@ typedef struct bnt_run_options {
     uint64_t checkpoint_steps;
     double checkpoint_seconds; /* whichever comes first; 0: by steps alone */
     bool resume;               /* from checkpoint, where it exists and is of this run */
-    uint64_t identity;         /* a digest of model, data and what else the batches depend on: a
-         checkpoint         of another run is refused */
+    uint64_t identity; /* a digest of model, data and what else a step depends on: a checkpoint
+                          of another run is refused */
     bnt_batch_fn batch;
     void *source;
     const bnt_batch *held_out; /* (n_held_out) or NULL */

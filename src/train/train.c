@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "token/load.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
@@ -344,7 +345,8 @@ static bantam_status open_init(trainer *t, bantam_error *err)
     return BANTAM_OK;
 }
 
-/* What a weight of the model to go on from is called in the net. */
+/* Fills the net from the model to go on from: its parameters have the names that GGUF gives
+ * them. */
 static bantam_status copy_weights(const trainer *t, bantam_error *err)
 {
     for (size_t i = 0; i < bnt_net_n_params(t->net); i++) {
@@ -584,7 +586,7 @@ static bantam_text model_name(const trainer *t)
     bantam_text name = bnt_path_name(t->out);
 
     if (t->recipe.config.name.size) return t->recipe.config.name;
-    if (name.size > 5 && !memcmp(name.data + name.size - 5, ".gguf", 5)) name.size -= 5;
+    if (name.size > 5 && bnt_text_ends_with(name, ".gguf")) name.size -= 5;
     return name;
 }
 

@@ -1,8 +1,7 @@
 /* trained.c - the weights of a net as tensors of a GGUF file. */
 #include "base/mem.h"
+#include "base/text.h"
 #include "train/train.h"
-
-#include <string.h>
 
 static bool is_vector(const bnt_param *p)
 {
@@ -34,8 +33,8 @@ bantam_status bnt_trained_put(const bnt_trained *trained, bnt_gguf_writer *w, ba
     for (size_t i = 0; i < n; i++) {
         const bnt_param *const p = bnt_net_param(trained->net, i);
         const uint64_t dims[2] = {p->columns, p->rows};
-        bnt_gguf_declare(w, (bantam_text){p->name, strlen(p->name)}, type_of(trained, p),
-                         is_vector(p) ? 1 : 2, dims);
+        bnt_gguf_declare(w, bnt_text_of(p->name), type_of(trained, p), is_vector(p) ? 1 : 2,
+                         dims);
         if (p->columns > widest) widest = p->columns;
     }
     uint8_t *const row = bnt_calloc(widest, sizeof(float));

@@ -88,7 +88,7 @@ planned=$(json memory planned_bytes) peak=$(json memory peak_bytes)
 if limited; then
     check "the peak of $peak bytes is no more than planned, $planned" \
         below "$peak" "$(awk -v p="$planned" 'BEGIN { print p * 1.03 }')"
-    check "and not much less" below "$(awk -v p="$planned" 'BEGIN { print p * 0.9 }')" "$peak"
+    check "and not much less" below "$(awk -v p="$planned" 'BEGIN { print p * 0.85 }')" "$peak"
 fi
 check "the checkpoint is gone" [ ! -e "$T/a.gguf.checkpoint" ]
 before=$(perplexity "$MODEL" "$T/style.txt") after=$(perplexity "$MODEL" "$T/style.txt" --lora "$T/a.gguf")
@@ -140,10 +140,10 @@ check "it says so" [ "$(json error code)" = nomem ]
 check "and what is needed" contains "$T/err" "bytes are needed at least"
 check "nothing is written" [ ! -e "$T/no.gguf" ]
 # shellcheck disable=SC2086
-run adapt "$MODEL" "$T/style.jsonl" -o "$T/less.gguf" --memory 9M --json --steps 2 --keep-share 0
+run adapt "$MODEL" "$T/style.jsonl" -o "$T/less.gguf" --memory 11M --json --steps 2 --keep-share 0
 check "little memory: exit 0" [ "$rc" -eq 0 ]
 check "layers are computed twice" [ "$(json memory recompute)" = true ]
-check "within the limit" [ "$(json memory planned_bytes)" -le 9437184 ]
+check "within the limit" [ "$(json memory planned_bytes)" -le 11534336 ]
 
 # ---- stopping and going on ----
 

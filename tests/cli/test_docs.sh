@@ -13,7 +13,7 @@ check "the manual is written" "$DOCGEN" man "$T/man"
 check "the completions are written" "$DOCGEN" completions "$T/completions"
 check "a folder that is not there is a failure" sh -c "! '$DOCGEN' man '$T/none' 2>/dev/null"
 
-for command in run chat tokenize template logits inspect eval bench convert quantize merge train pull list show rm doctor; do
+for command in run chat tokenize template logits inspect eval bench convert quantize merge train fit pull list show rm doctor; do
     page=$T/man/bantam-$command.1
     check "there is a page for $command" [ -s "$page" ]
     run "$command" --help

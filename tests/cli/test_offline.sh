@@ -61,6 +61,14 @@ offline bench "$model" -p 4 -n 2 -r 1
 offline convert "$model" "$T/out.gguf"
 offline quantize "$model" "$T/small.gguf" --type q8_0
 offline adapt "$adapted" "$T/text" -o "$T/made.gguf" --steps 1 --keep-share 0
+echo '{"event":"liked","id":"1","title":"A small house","text":"by the sea"}' >"$T/events.jsonl"
+offline personalize profile add "$T/events.jsonl"
+offline personalize profile show
+offline personalize profile export
+offline personalize rank "$T/events.jsonl" -m "$model"
+offline personalize rewrite "$T/text" -m "$model" --words 4
+offline personalize adapt "$T/text" -m "$adapted" --steps 1
+offline personalize profile forget --all
 offline list
 offline list --available
 offline list "$T"

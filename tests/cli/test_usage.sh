@@ -16,7 +16,8 @@ run --version
 check "--version is one line" [ "$(lines "$T/out")" -eq 1 ]
 check "--version names the program" contains "$T/out" "bantam "
 
-for command in run chat tokenize template logits inspect eval bench convert quantize train pull list show rm doctor; do
+for command in run chat tokenize template logits inspect eval bench convert quantize merge train pull adapt list show rm \
+    doctor fit summarize sentiment personalize; do
     run "$command" --help
     check "$command --help exits 0" [ "$rc" -eq 0 ]
     check "$command --help has examples" contains "$T/out" "Examples:"
@@ -30,7 +31,7 @@ for command in run chat tokenize template logits inspect eval bench convert quan
 done
 
 # What this release does not have does not exist.
-for command in prune adapt summarize sentiment personalize fit serve; do
+for command in prune serve; do
     expect "$command is an unknown command" 2 "$command" x
 done
 for option in --draft --lookup --image --choice --against; do

@@ -124,6 +124,34 @@ static void big_cores_are_those_near_the_fastest(void **state)
     }
 }
 
+static void kinds_are_counted_the_fastest_first(void **state)
+{
+    (void)state;
+    static const unsigned capacities[8] = {325, 325, 325, 325, 828, 828, 828, 1024};
+    static const unsigned clocks[8] = {1804800, 1804800, 1804800, 1804800,
+                                       2419200, 2419200, 2600000, 2841600};
+    const bnt_cpu_set allowed = {{0xFE}}, all = {{0xFF}};
+    bnt_cpu_kind kinds[8];
+    temp_folder folder;
+    temp_make(&folder);
+    assert_int_equal(bnt_cpu_kinds_from(kinds, 8, folder.path, &all), 1);
+    assert_true(kinds[0].n_cores == 8 && kinds[0].max_mhz == 0 && kinds[0].capacity == 0);
+    assert_true(kinds[0].big);
+
+    write_cores(&folder, "cpu_capacity", capacities, 8);
+    assert_int_equal(bnt_cpu_kinds_from(kinds, 8, folder.path, &allowed), 3);
+    assert_true(kinds[0].n_cores == 1 && kinds[0].capacity == 1024 && kinds[0].big);
+    assert_true(kinds[1].n_cores == 3 && kinds[1].capacity == 828 && kinds[1].big);
+    assert_true(kinds[2].n_cores == 3 && kinds[2].capacity == 325 && !kinds[2].big);
+
+    write_cores(&folder, "cpufreq/cpuinfo_max_freq", clocks, 8);
+    assert_int_equal(bnt_cpu_kinds_from(kinds, 8, folder.path, &all), 4);
+    assert_true(kinds[1].n_cores == 1 && kinds[1].max_mhz == 2600);
+    assert_true(kinds[2].n_cores == 2 && kinds[2].max_mhz == 2419);
+    assert_int_equal(bnt_cpu_kinds_from(kinds, 2, folder.path, &all), 2);
+    temp_remove(&folder);
+}
+
 static void threads_are_no_more_than_cores(void **state)
 {
     (void)state;
@@ -173,6 +201,7 @@ int main(void)
         cmocka_unit_test(instruction_sets_are_those_the_system_lists),
         cmocka_unit_test(cores_are_at_least_one_and_at_most_those_configured),
         cmocka_unit_test(big_cores_are_those_near_the_fastest),
+        cmocka_unit_test(kinds_are_counted_the_fastest_first),
         cmocka_unit_test(threads_are_no_more_than_cores),
         cmocka_unit_test(available_memory_is_within_the_total_and_the_limits),
         cmocka_unit_test(the_clock_goes_forward),

@@ -409,12 +409,19 @@ static void parameters_have_the_names_and_shapes_of_files(void **state)
     static const struct {
         const char *name;
         uint32_t rows, columns;
-    } expected[] = {{"token_embd.weight", 17, 10},    {"blk.0.attn_norm.weight", 1, 10},
-                    {"blk.0.attn_q.weight", 12, 10},  {"blk.0.attn_k.weight", 12, 10},
-                    {"blk.0.attn_v.weight", 12, 10},  {"blk.0.attn_output.weight", 10, 12},
-                    {"blk.0.ffn_norm.weight", 1, 10}, {"blk.0.ffn_gate.weight", 13, 10},
-                    {"blk.0.ffn_up.weight", 13, 10},  {"blk.0.ffn_down.weight", 10, 13},
-                    {"output_norm.weight", 1, 10},    {"output.weight", 17, 10}};
+        bnt_place place;
+    } expected[] = {{"token_embd.weight", 17, 10, BNT_PLACES},
+                    {"blk.0.attn_norm.weight", 1, 10, BNT_PLACES},
+                    {"blk.0.attn_q.weight", 12, 10, BNT_PLACE_Q},
+                    {"blk.0.attn_k.weight", 12, 10, BNT_PLACE_K},
+                    {"blk.0.attn_v.weight", 12, 10, BNT_PLACE_V},
+                    {"blk.0.attn_output.weight", 10, 12, BNT_PLACE_O},
+                    {"blk.0.ffn_norm.weight", 1, 10, BNT_PLACES},
+                    {"blk.0.ffn_gate.weight", 13, 10, BNT_PLACE_GATE},
+                    {"blk.0.ffn_up.weight", 13, 10, BNT_PLACE_UP},
+                    {"blk.0.ffn_down.weight", 10, 13, BNT_PLACE_DOWN},
+                    {"output_norm.weight", 1, 10, BNT_PLACES},
+                    {"output.weight", 17, 10, BNT_PLACES}};
     const bnt_config c = rig_config(shapes[3]);
     bnt_pool *const pool = rig_pool(1);
     bnt_model *const model = rig_model(&c, 8);
@@ -427,6 +434,8 @@ static void parameters_have_the_names_and_shapes_of_files(void **state)
         assert_int_equal(p->columns, expected[i].columns);
         assert_int_equal(p->n, expected[i].rows * expected[i].columns);
         assert_int_equal(p->decays, expected[i].rows > 1);
+        assert_int_equal(p->layer, 0);
+        assert_int_equal(p->place, expected[i].place);
         for (size_t j = 0; j < p->n; j++) {
             assert_true(p->g[j] == 0.0f);
         }

@@ -109,6 +109,9 @@ static void an_adapter_begins_as_nothing(void **state)
         assert_int_equal(p->rows, RANK);
         assert_int_equal(q->columns, RANK);
         assert_true(p->decays && q->decays);
+        assert_true(p->factor == BNT_FACTOR_A && q->factor == BNT_FACTOR_B);
+        assert_int_equal(p->layer * BNT_PLACES + p->place, i / 2); /* all places have one */
+        assert_int_equal(q->layer * BNT_PLACES + q->place, i / 2);
         assert_string_equal(p->name + strlen(p->name) - 7, ".lora_a");
         assert_string_equal(q->name + strlen(q->name) - 7, ".lora_b");
         /* 30 values or more: all below half the bound has a chance of 2^-30. */

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "support.h"
+#include "token/load.h"
+#include "token/tokenizer.h"
 
 #include <strings.h>
 
@@ -45,6 +47,51 @@ static void every_row_is_found_by_its_name_and_by_its_repository(void **state)
         assert_non_null(strstr(row->files, "*.safetensors"));
     }
     assert_null(bnt_registry_at(bnt_registry_n()));
+}
+
+/* Parameters by the formula: the image encoder of those with vision is none of the shape's. */
+static void every_published_row_has_a_shape_of_its_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < bnt_registry_n(); i++) {
+        const bnt_registry_row *const row = bnt_registry_at(i);
+        assert_int_equal(!row->shape, !row->repository);
+        if (!row->shape) continue;
+        const bnt_shape *const s = bnt_shape_named(row->shape);
+        assert_non_null(s);
+        const uint64_t e = s->n_embd, q = s->n_heads * s->head_dim;
+        const uint64_t kv = s->n_kv_heads * s->head_dim;
+        const uint64_t layer = 2 * e * q + 2 * e * kv + 3 * e * s->n_ffn + 2 * e;
+        const uint64_t n = (s->tied ? 1 : 2) * s->n_vocab * e + s->n_layers * layer + e;
+        const bool vision = row->note && strstr(row->note, "vision");
+        assert_true(vision ? n < row->n_params : n == row->n_params);
+        assert_true(row->tokenizer_bytes > 1000000);
+    }
+}
+
+/* Within a tenth and half a megabyte: what one published file holds more than another. */
+static void tokenizers_take_what_their_rows_say(void **state)
+{
+    (void)state;
+    static const char *const files[][2] = {
+        {"smollm2:135m", "tokenizers/smollm2"},
+        {"phonelm:1.5b", "tokenizers/phonelm"},
+        {"amd-llama:135m", "tokenizers/llama2"},
+    };
+    if (!shared_found(3)) skip();
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        bnt_tokenizer *t = NULL;
+        bantam_error err = {0};
+        bnt_spec spec;
+        bnt_spec_init(&spec);
+        if (bnt_spec_load(&spec, shared_path(files[i][1]), &err)) fail_msg("%s", err.message);
+        if (bnt_tokenizer_open(&t, &spec, &err)) fail_msg("%s", err.message);
+        const double told = read_name(files[i][0]).row->tokenizer_bytes;
+        const double found = (double)bnt_tokenizer_bytes(t);
+        assert_true(found < told * 1.1 + 5e5 && told < found * 1.1 + 5e5);
+        bnt_tokenizer_close(t);
+        bnt_spec_deinit(&spec);
+    }
 }
 
 static void no_two_rows_have_a_name_or_a_repository_in_common(void **state)
@@ -189,6 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_found_by_its_name_and_by_its_repository),
+        cmocka_unit_test(every_published_row_has_a_shape_of_its_size),
+        cmocka_unit_test(tokenizers_take_what_their_rows_say),
         cmocka_unit_test(no_two_rows_have_a_name_or_a_repository_in_common),
         cmocka_unit_test(rows_say_what_the_hub_says),
         cmocka_unit_test(quantizations_behind_a_name_are_made_here),

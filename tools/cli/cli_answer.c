@@ -1,6 +1,7 @@
 /* cli_answer.c - feeds a prompt, streams the answer, keeps the times; see cli_answer.h. */
 #include "cli_answer.h"
 
+#include "cli_memory.h"
 #include "cli_signal.h"
 
 #include <inttypes.h>
@@ -46,6 +47,26 @@ static void keep_tops(stream *s)
     }
 }
 
+static void keep_token(stream *s, const bantam_step *step)
+{
+    cli_answer *a = s->answer;
+
+    grow_to(a, (size_t)step->index + 1);
+    a->tokens[step->index] = step->token;
+    a->logprobs[step->index] = step->logprob;
+    keep_tops(s);
+}
+
+/* Room for nearly every answer, so that none breaks off for want of it. */
+static void reserve_text(stream *s, const cli_args *args)
+{
+    enum { USUAL_BYTES = 8 }; /* of a token; the mean of English is 4 */
+    size_t n = bantam_session_capacity(s->engine->session);
+
+    if (args->max_tokens > 0 && args->max_tokens < n) n = args->max_tokens;
+    if (s->answer->keep_text) cli_buf_reserve(&s->answer->text, n * USUAL_BYTES);
+}
+
 static bool on_step(void *user, const bantam_step *step)
 {
     stream *s = user;
@@ -53,16 +74,17 @@ static bool on_step(void *user, const bantam_step *step)
 
     if (step->token != BANTAM_NO_TOKEN) {
         if (step->index == 0) a->first_token_ms = cli_now_ms() - s->start;
-        grow_to(a, (size_t)step->index + 1);
-        a->tokens[step->index] = step->token;
-        a->logprobs[step->index] = step->logprob;
         a->n_tokens = (size_t)step->index + 1;
-        keep_tops(s);
+        if (!s->shown) keep_token(s, step);
     }
-    cli_buf_add(&a->text, step->text.data, step->text.size);
-    if (!s->shown || step->text.size == 0) return true;
-    cli_put_text(step->text);
-    return cli_flush(); /* nobody reads any more: stop */
+    a->text_bytes += step->text.size;
+    if (!s->shown || a->keep_text) cli_buf_add(&a->text, step->text.data, step->text.size);
+    if (s->shown && step->text.size > 0) {
+        cli_put_text(step->text);
+        if (!cli_flush()) return false; /* nobody reads any more: stop */
+    }
+    if (step->token != BANTAM_NO_TOKEN) cli_pace_wait(&s->engine->pace);
+    return true;
 }
 
 static bantam_text *as_texts(const cli_texts *list)
@@ -103,13 +125,16 @@ bantam_status cli_answer_make(cli_answer *a, cli_engine *e, const cli_args *args
     stream s = {.answer = a, .engine = e, .shown = !args->json, .start = cli_now_ms()};
     bantam_status status = BANTAM_OK;
 
-    *a = (cli_answer){.prompt_tokens = n_tokens, .n_tops = args->logprobs};
+    *a = (cli_answer){
+        .prompt_tokens = n_tokens, .n_tops = args->logprobs, .keep_text = a->keep_text};
     if (a->n_tops > e->info.n_vocab) a->n_tops = e->info.n_vocab;
     if (n_tokens > 0) status = bantam_session_feed(e->session, tokens, n_tokens, err);
     a->prefill_ms = cli_now_ms() - s.start;
     if (!status) {
         s.first_position = bantam_session_position(e->session);
         keep_tops(&s);
+        reserve_text(&s, args);
+        cli_pace_begin(&e->pace);
         status = generate(&s, args, err);
         a->decode_ms = cli_now_ms() - s.start - a->first_token_ms;
     }
@@ -184,9 +209,11 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
                                   cli_answer_prefill_rate(a), "decode_tok_s",
                                   cli_answer_decode_rate(a)));
     json_object_set_new(o, "speculation", json_pack("{s:i,s:i}", "drafted", 0, "accepted", 0));
-    json_object_set_new(o, "memory",
-                        json_pack("{s:I,s:I}", "planned_bytes", (json_int_t)e->plan.total_bytes,
-                                  "peak_bytes", (json_int_t)cli_peak_bytes()));
+    json_object_set_new(
+        o, "memory",
+        json_pack("{s:I,s:I,s:I,s:s}", "planned_bytes", (json_int_t)e->plan.total_bytes,
+                  "peak_bytes", (json_int_t)cli_peak_bytes(), "context_tokens",
+                  (json_int_t)e->plan.context_tokens, "kv", cli_kv_name(e->plan.kv)));
     return o;
 }
 

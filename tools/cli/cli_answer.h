@@ -5,10 +5,13 @@
 #include "cli_out.h"
 
 typedef struct cli_answer {
-    cli_buf text;
-    uint32_t *tokens; /* n_tokens of them */
+    cli_buf text;      /* with --json, and where keep_text says so before it is made */
+    size_t text_bytes; /* of it, kept or not */
+    bool keep_text;
+    size_t n_tokens;
+    uint32_t *tokens; /* n_tokens of them, with --json */
     float *logprobs;  /* and theirs */
-    size_t n_tokens, capacity;
+    size_t capacity;
     bantam_candidate *tops; /* (capacity, n_tops): the likeliest ones at every place */
     size_t *top_counts;     /* how many of them there are */
     uint32_t n_tops;
@@ -22,7 +25,8 @@ typedef struct cli_answer {
 int cli_answer_sampling(cli_engine *e, const cli_args *args);
 
 /* Feeds the tokens (there may be none where the session has logits) and generates. Streams the
- * text to standard output unless --json is given. On failure the answer holds what there is. */
+ * text to standard output unless --json is given: then nothing but a text that is to be kept
+ * takes memory once the answer has begun. On failure the answer holds what there is. */
 bantam_status cli_answer_make(cli_answer *a, cli_engine *e, const cli_args *args,
                               const uint32_t *tokens, size_t n_tokens, bantam_error *err);
 void cli_answer_free(cli_answer *a);

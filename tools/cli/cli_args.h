@@ -58,6 +58,13 @@ typedef struct cli_args {
     const char *perplexity;   /* eval */
     uint32_t prompt, predict; /* bench */
     uint32_t repeat, depth;   /* bench */
+    struct {                  /* bench */
+        const char *sustain;
+    } bench;
+    struct { /* run, chat, bench */
+        const char *rate;
+        double limit;
+    } pace;
     const char *type;         /* convert, merge */
     const char *quantized;    /* quantize: type of the layers */
     const char *embedding;    /* quantize */
@@ -81,6 +88,24 @@ typedef struct cli_args {
         uint32_t rank, steps, batch, sequence, patience;
         bool resume;
     } adapt;
+    struct { /* sentiment */
+        const char *model, *labels, *question, *examples, *prior;
+        double neutral;
+        uint32_t shots, part;
+        bool scores, labeled;
+    } sentiment;
+    struct { /* summarize */
+        const char *model, *style, *method, *format;
+        uint32_t words;
+    } summarize;
+    struct { /* personalize */
+        const char *model, *profile;
+        const char *event, *id, *title, *text, *file, *time;
+        const char *topic, *before;
+        double seconds, explore, half_life;
+        uint32_t likelihood, top, words, steps;
+        bool no_model;
+    } personal;
 } cli_args;
 
 /* Reads argv[2..argc) for the command. Returns 0, or says what is wrong with the command line

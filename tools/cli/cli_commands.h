@@ -16,11 +16,15 @@ int cli_convert(const cli_args *args);
 int cli_quantize(const cli_args *args);
 int cli_merge(const cli_args *args);
 int cli_train(const cli_args *args);
+int cli_fit(const cli_args *args);
 int cli_pull(const cli_args *args);
 int cli_adapt(const cli_args *args);
 int cli_list(const cli_args *args);
 int cli_show(const cli_args *args);
 int cli_rm(const cli_args *args);
 int cli_doctor(const cli_args *args);
+int cli_sentiment(const cli_args *args);
+int cli_summarize(const cli_args *args);
+int cli_personalize(const cli_args *args);
 
 #endif

@@ -1,6 +1,7 @@
 /* cli_engine.c - opening models and turning texts into tokens; see cli_engine.h. */
 #include "cli_engine.h"
 
+#include "cli_memory.h"
 #include "cli_out.h"
 #include "cli_signal.h"
 
@@ -143,17 +144,23 @@ static int open_model(cli_engine *e, const cli_args *args)
         return CLI_OK;
     }
     if (p.shown) cli_progress("", 0, 0);
-    const int status = cli_fail(&err);
-    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+    return cli_signal_fail(&err);
 }
 
 int cli_engine_model(cli_engine *e, const cli_args *args)
 {
     const double start = cli_now_ms();
+    /* Learning has a budget of its own kind. */
+    const bool learns = args->command == &cli_commands[CLI_ADAPT];
+    bantam_device_info device;
 
     memset(e, 0, sizeof *e);
     int status = cli_loras_read(&e->loras, args);
+    if (!status) status = cli_pace_open(&e->pace, args);
     if (!status) status = cli_locate(args->words[0], e->path);
+    if (!status && args->memory && !learns) status = cli_memory_foresee(args, e->path);
+    bantam_device_describe(&device);
+    e->available = device.available_bytes;
     if (!status) status = open_model(e, args);
     if (status) return status;
     bantam_model_describe(e->model, &e->info);
@@ -187,16 +194,15 @@ int cli_engine_session(cli_engine *e, const cli_args *args, uint32_t context)
     bantam_session_options options = cli_session_options(args, context);
     bantam_error err = {0};
     const double start = cli_now_ms();
-    const int status = open_adapters(e);
+    int status = open_adapters(e);
 
     if (status) return status;
     options.adapters = (const bantam_adapter *const *)e->adapters;
     options.adapter_scales = e->loras.scales;
     options.n_adapters = e->n_adapters;
-    if (bantam_plan(e->model, &options, &e->plan, &err) ||
-        bantam_session_open(&e->session, e->model, &options, &err)) {
-        return cli_fail(&err);
-    }
+    status = cli_memory_plan(e->model, args, e->available, &options, &e->plan);
+    if (status) return status;
+    if (bantam_session_open(&e->session, e->model, &options, &err)) return cli_fail(&err);
     e->load_ms += cli_now_ms() - start;
     cli_signal_session(e->session);
     cli_verbose("loaded %s in %.0f ms: %" PRIu32 " tokens of context, %" PRIu32
@@ -224,6 +230,7 @@ void cli_engine_close(cli_engine *e)
     }
     e->n_adapters = 0;
     cli_loras_free(&e->loras);
+    cli_pace_close(&e->pace);
     bantam_model_close(e->model);
     e->session = NULL;
     e->model = NULL;

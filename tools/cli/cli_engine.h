@@ -7,6 +7,7 @@
 #include "bantam/bantam.h"
 #include "cli_args.h"
 #include "cli_lora.h"
+#include "cli_pace.h"
 #include "cli_text.h"
 
 #include <limits.h>
@@ -21,7 +22,9 @@ typedef struct cli_engine {
     uint32_t n_adapters;
     bantam_model_info info;
     bantam_plan_info plan;
+    uint64_t available; /* memory, before the model was opened; 0: not known */
     double load_ms;
+    cli_pace pace; /* whoever makes tokens waits with it */
 } cli_engine;
 
 /* From what the user calls a model to a path: what exists is itself, the rest is looked for. */

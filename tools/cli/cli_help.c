@@ -98,7 +98,7 @@ void cli_help_all(FILE *f)
     cli_wrap(f, cli_about, 0, 7, WIDTH);
     fputs("\nCommands:\n", f);
     for (int i = 0; i < CLI_N_COMMANDS; i++) {
-        fprintf(f, "  %-9s %-18s  %s\n", cli_commands[i].name, cli_commands[i].args,
+        fprintf(f, "  %-11s %-16s  %s\n", cli_commands[i].name, cli_commands[i].args,
                 cli_commands[i].summary);
     }
     fputs("\nMODEL is a .gguf file, a Hugging Face folder, or a name from 'bantam list'.\n"

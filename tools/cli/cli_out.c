@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MESSAGE = 1024 };
@@ -130,6 +131,24 @@ void cli_put_json(json_t *value)
     cli_put("\n", 1);
     free(text);
     json_decref(value);
+}
+
+double cli_file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (double)st.st_size : 0.0;
+}
+
+void cli_put_made(const char *path, bool json)
+{
+    const double bytes = cli_file_bytes(path);
+
+    if (json) {
+        cli_put_json(json_pack("{s:o,s:I}", "path",
+                               cli_json_text((bantam_text){path, strlen(path)}), "bytes",
+                               (json_int_t)bytes));
+    }
+    cli_verbose("wrote %s, %.1f MB", path, bytes / 1e6);
 }
 
 bool cli_flush(void)

@@ -33,6 +33,10 @@ void cli_put_text(bantam_text text);
 void cli_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* One object and a newline. Takes the value. */
 void cli_put_json(json_t *value);
+/* What a command that makes a file says of it: its path and size. */
+void cli_put_made(const char *path, bool json);
+/* 0 where there is no such file. */
+double cli_file_bytes(const char *path);
 /* Hands over what was put so far. False where that failed. */
 bool cli_flush(void);
 

@@ -68,3 +68,16 @@ int cli_signal_status(void)
 {
     return caught ? 128 + caught : CLI_INTERRUPTED;
 }
+
+int cli_signal_fail(const bantam_error *err)
+{
+    const int status = cli_fail(err);
+    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+}
+
+int cli_signal_end(bantam_status failed, const bantam_error *err)
+{
+    cli_signal_watched(false);
+    cli_progress("", 0, 0);
+    return failed ? cli_signal_fail(err) : CLI_OK;
+}

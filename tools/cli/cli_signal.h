@@ -19,5 +19,10 @@ void cli_signal_forget(void);
 
 /* The exit status of an interrupted command. */
 int cli_signal_status(void);
+/* As cli_fail(), with that status where a signal ended the work. */
+int cli_signal_fail(const bantam_error *err);
+/* Watched work is over: wipes its progress and says what went wrong, if anything did. Returns
+ * the exit status. */
+int cli_signal_end(bantam_status failed, const bantam_error *err);
 
 #endif

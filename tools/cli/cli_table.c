@@ -34,6 +34,7 @@ const cli_environment cli_environments[] = {
                      "~/.cache/bantam; off: none are kept"},
     {"BANTAM_CACHE_MAX", "how much may lie in that folder; 16G"},
     {"BANTAM_CACHE_MIN", "weights of less than this are not kept; 16M"},
+    {"BANTAM_SYSFS", "where the system shows temperature, clock and energy, in place of /sys"},
     {"XDG_CACHE_HOME", "in place of ~/.cache"},
     {"HOME", "where ~ is"},
     {NULL, NULL},

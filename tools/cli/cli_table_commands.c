@@ -144,10 +144,20 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "the peak in 8 bits, or in single precision where the weights are floats: the "
             "operations are two for each weight of the layers' matrices, and in attention "
             "four for each head's dimension and each position from the first to the token's "
-            "own, windows left out of account.",
+            "own, windows left out of account.\n\n"
+            "With --sustain, makes tokens for that long, over the same -n positions of the "
+            "context again and again (128, after a prompt of 32), and tells for every minute, "
+            "or for every tenth of a time shorter than ten minutes: the rate and those of its "
+            "slowest and fastest twelfth; the highest temperature and the mean clock; and "
+            "joules per token, of the processor where the system shows its counters, else of "
+            "the device where it runs on its battery. With --json each is one object, with "
+            "null where the system shows nothing; the last one holds the whole.",
             {{"The usual numbers", "bantam bench model.gguf"},
              {"Far into a context, for a program",
               "bantam bench model.gguf --depth 2048 -r 3 --json"},
+             {"Whether the speed lasts", "bantam bench model.gguf --sustain 10m"},
+             {"At no more than 70 degrees",
+              "bantam bench model.gguf --sustain 10m --max-temp 70"},
              {NULL, NULL}},
         },
     [CLI_CONVERT] =
@@ -238,6 +248,34 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
               "bantam train c.json stories.txt:1 chats.jsonl:1 -o m.gguf"},
              {"A loss curve",
               "bantam train c.json text.txt -o m.gguf --log loss.jsonl --held-out dev.txt"},
+             {NULL, NULL}},
+        },
+    [CLI_FIT] =
+        {
+            "fit",
+            "[MODEL...]",
+            0,
+            CLI_MAX_WORDS,
+            "which models this machine can run, and how fast",
+            "Looks at cores, instructions, memory with all its limits, and the disk; measures "
+            "for a second what memory and processor do; and says of each MODEL, before "
+            "anything is fetched or loaded, how much memory a session will take, about how "
+            "many tokens a second it will make and read, and whether it fits. Without MODEL "
+            "these are the models of 'bantam list --available', of which one is named to "
+            "begin with. MODEL is a name of that list, in all types or in one (-q4), or a "
+            "model on this machine.\n\n"
+            "The memory is that of a session with --ctx tokens, 4096 where it is not given, "
+            "and "
+            "is planned by the code that plans sessions. The rates are predictions for an idle "
+            "machine, at the beginning of the context; docs/FIT.md has the formulas and how "
+            "far "
+            "they were off. In the list one name stands for models that differ in what they "
+            "were taught alone; -v lists every one in every type.",
+            {{"What to begin with", "bantam fit"},
+             {"One model, in all its types", "bantam fit llama3.2:1b-instruct"},
+             {"A file, with a long context and not much memory",
+              "bantam fit model.gguf --ctx 8192 --memory 1.5G"},
+             {"For a program", "bantam fit --json"},
              {NULL, NULL}},
         },
     [CLI_PULL] =
@@ -364,5 +402,95 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "Shows version, processor, memory and folders, and names what is set in a way that "
             "cannot work.",
             {{"Look", "bantam doctor"}, {NULL, NULL}},
+        },
+    [CLI_SENTIMENT] =
+        {
+            "sentiment",
+            "[TEXT|FILE|-]",
+            0,
+            1,
+            "a label and its probability for every line",
+            "Asks the model about each line of FILE, of TEXT, or of standard input where the "
+            "word is absent or '-', and compares how likely each label is as the answer: "
+            "nothing is generated. Each line gives one: label, probability and text, with tabs "
+            "between them, or with --json one object. Results come as lines come. An empty "
+            "line has no label. A word that is the name of a file is FILE.\n\n"
+            "Without -m the small model that is built in answers; it knows positive and "
+            "negative, and was made to judge sentences about films. With --labels any model is "
+            "asked about any labels. Texts longer than the context are judged by parts.\n\n"
+            "--examples makes the probabilities mean what they say: with them a temperature "
+            "and a bias of each label are fitted, and the calibration error before and after, "
+            "cross-validated, is told. With a model that was not made for the question some "
+            "of them are shown to it first. With --labeled the labels of FILE are known, and "
+            "what is printed is how many of them are found.",
+            {{"One sentence", "bantam sentiment \"A warm, funny and clever film.\""},
+             {"Every line of a file, for a program", "bantam sentiment reviews.txt --json"},
+             {"Other labels, another model",
+              "bantam sentiment -m smollm2:360m-instruct --labels spam,ham mail.txt"},
+             {"With probabilities fitted to examples",
+              "bantam sentiment --examples judged.tsv reviews.txt"},
+             {NULL, NULL}},
+        },
+    [CLI_SUMMARIZE] =
+        {
+            "summarize",
+            "[FILE...|-]",
+            0,
+            CLI_MAX_WORDS,
+            "texts of any length, shortened",
+            "Prints one summary of all FILEs, in their order, or of standard input where there "
+            "is none or '-'. The text may be longer than the context by any factor: it is cut "
+            "into chunks of whole sentences by the model's own tokens, and the model reads all "
+            "of them. HTML and Markdown are read as the text that a reader sees.\n\n"
+            "--method extract takes the sentences that say most, as they stand there, and "
+            "works "
+            "with any model. --method abstract has the model write: about each chunk, then "
+            "about what it wrote, until one summary is left. By default the built-in model and "
+            "other small ones extract.\n\n"
+            "Ctrl-C ends with the summary of what had been read so far. With -v every chunk is "
+            "told of.",
+            {{"A text in some 75 words", "bantam summarize article.txt"},
+             {"Points, from a web page",
+              "curl -s https://example.org/ | bantam summarize --style bullets --words 60"},
+             {"Chapters, by a model that writes",
+              "bantam summarize -m smollm2:1.7b-instruct --words 200 chapter*.md"},
+             {"For a program", "bantam summarize report.html --json"},
+             {NULL, NULL}},
+        },
+    [CLI_PERSONALIZE] =
+        {
+            "personalize",
+            "VERB ...",
+            1,
+            CLI_MAX_WORDS,
+            "a private profile, and what suits it",
+            "Keeps on this machine what was shown to a reader, liked, skipped and dwelt on, "
+            "and "
+            "nothing else; orders items by it; rewrites texts as the reader wants them. "
+            "Nothing "
+            "of it leaves the machine.\n\n"
+            "'profile add' takes one event from the options, or many from FILE.jsonl or "
+            "standard input, an object in each line: {\"event\", \"id\", \"title\", \"text\", "
+            "\"time\", \"seconds\"}, or {\"wish\", \"time\"}: all of them or none. 'profile "
+            "prefer TEXT' adds a wish. 'profile show' lists topics by their weight, 'profile "
+            "export' writes everything in the form that 'add' reads. 'profile forget' takes "
+            "one "
+            "of ID, --topic, --before and --all, and leaves no byte of it in any file.\n\n"
+            "'rank [FILE.jsonl]' orders items, an object in each line: {\"id\", \"title\", "
+            "\"text\", \"time\"}, and says of each why it is there. A tenth of the places goes "
+            "to what the profile says least about. Vectors of texts are kept in the "
+            "profile.\n\n"
+            "'rewrite [FILE]' shortens or retells a text by the reader's wishes. 'adapt "
+            "[FILE...]' learns from texts that the reader accepted, {\"text\", \"accepted\"} "
+            "in "
+            "each line of a .jsonl file or else a whole file, or from the texts of items that "
+            "were liked; 'rewrite' then uses what was learned. Forgetting removes it.",
+            {{"Something was liked", "bantam personalize profile add --event liked --id 17 "
+                                     "--title 'A night of meteors'"},
+             {"What to read first", "bantam personalize rank today.jsonl --top 10"},
+             {"Shorter, and as the reader wants it",
+              "bantam personalize rewrite article.txt --words 60"},
+             {"Forget a subject", "bantam personalize profile forget --topic football"},
+             {NULL, NULL}},
         },
 };

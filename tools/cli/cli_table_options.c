@@ -8,7 +8,8 @@
 
 enum {
     ANSWERS = IN(RUN) | IN(CHAT),
-    COMPUTES = IN(RUN) | IN(CHAT) | IN(LOGITS) | IN(EVAL) | IN(BENCH),
+    COMPUTES =
+        IN(RUN) | IN(CHAT) | IN(LOGITS) | IN(EVAL) | IN(BENCH) | IN(SENTIMENT) | IN(SUMMARIZE),
     EVERYWHERE = (1u << CLI_N_COMMANDS) - 1
 };
 
@@ -47,6 +48,9 @@ const cli_option cli_options[] = {
      1000, AT(repeat)},
     {"depth", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(BENCH), "N",
      "tokens that the context holds before both", "0", NULL, 0, 1 << 24, AT(depth)},
+    {"sustain", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(BENCH), "TIME",
+     "make tokens for that long, 90s, 10m, 1.5h, and tell how the speed lasts", NULL, NULL, 0,
+     0, AT(bench.sustain)},
     /* train */
     {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE", "where to write the model",
      NULL, NULL, 0, 0, AT(out)},
@@ -157,6 +161,53 @@ const cli_option cli_options[] = {
      NULL, NULL, 0, 0, AT(adapt.checkpoint)},
     {"resume", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(ADAPT), NULL,
      "go on from the checkpoint, where there is one", NULL, NULL, 0, 0, AT(adapt.resume)},
+    /* personalize */
+    {"profile", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(PERSONALIZE), "FILE",
+     "the profile; by default profile.db in BANTAM_HOME", NULL, NULL, 0, 0,
+     AT(personal.profile)},
+    {"model", 'm', CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "MODEL",
+     "a .gguf file, a Hugging Face folder, or a name from 'bantam list'; by default the model "
+     "that is built in",
+     NULL, NULL, 0, 0, AT(personal.model)},
+    {"event", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(PERSONALIZE), "KIND",
+     "add: what happened to the item", NULL, "shown|liked|skipped|dwelt", 0, 0,
+     AT(personal.event)},
+    {"id", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "ID", "add: the item", NULL, NULL,
+     0, 0, AT(personal.id)},
+    {"title", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "TEXT", "add: its title", NULL,
+     NULL, 0, 0, AT(personal.title)},
+    {"text", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "TEXT", "add: its text", NULL,
+     NULL, 0, 0, AT(personal.text)},
+    {"file", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(PERSONALIZE), "FILE",
+     "add: a file with its text", NULL, NULL, 0, 0, AT(personal.file)},
+    {"seconds", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PERSONALIZE), "F",
+     "add: how long it was dwelt on", "0", NULL, 0, 1e9, AT(personal.seconds)},
+    {"time", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "TIME",
+     "add: when; seconds since 1970 or YYYY-MM-DD[THH:MM], in UTC. By default now", NULL, NULL,
+     0, 0, AT(personal.time)},
+    {"topic", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "TEXT",
+     "forget: items and wishes with this in them", NULL, NULL, 0, 0, AT(personal.topic)},
+    {"before", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "TIME",
+     "forget: what happened before", NULL, NULL, 0, 0, AT(personal.before)},
+    {"all", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(PERSONALIZE), NULL, "forget: everything", NULL,
+     NULL, 0, 0, AT(all)},
+    {"top", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "N",
+     "rank: print the first N; 0: all", "0", NULL, 0, U32_TOP, AT(personal.top)},
+    {"explore", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PERSONALIZE), "F",
+     "rank: share of places for what is least known", "0.1", NULL, 0, 1, AT(personal.explore)},
+    {"half-life", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PERSONALIZE), "DAYS",
+     "rank: an event counts half after so long", "30", NULL, 1e-3, 1e6, AT(personal.half_life)},
+    {"likelihood", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "N",
+     "rank: ask the model how likely it finds the titles of the first N; 0: do not", "10", NULL,
+     0, 1000, AT(personal.likelihood)},
+    {"no-model", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(PERSONALIZE), NULL,
+     "rank: by words and events alone", NULL, NULL, 0, 0, AT(personal.no_model)},
+    {"words", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "N",
+     "rewrite: at most about N words; 0: as many as the text", "0", NULL, 0, 100000,
+     AT(personal.words)},
+    {"steps", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PERSONALIZE), "N",
+     "adapt: how many steps; 0: as 'bantam adapt' does", "0", NULL, 0, U32_TOP,
+     AT(personal.steps)},
     /* run, chat: the answer */
     {"predict", 'n', CLI_COUNT, CLI_GROUP_ANSWER, ANSWERS, "N",
      "the most tokens of an answer; 0: until the context is full", "0", NULL, 0, U32_TOP,
@@ -243,22 +294,30 @@ const cli_option cli_options[] = {
      AT(seed)},
     /* model and machine */
     {"threads", 't', CLI_COUNT, CLI_GROUP_MODEL,
-     COMPUTES | IN(ADAPT) | IN(QUANTIZE) | IN(PULL) | IN(TRAIN), "N",
+     COMPUTES | IN(FIT) | IN(ADAPT) | IN(QUANTIZE) | IN(PULL) | IN(TRAIN), "N",
      "threads to compute with; 0: one per core", "0", NULL, 0, 1024, AT(threads)},
-    {"ctx", 'c', CLI_COUNT, CLI_GROUP_MODEL, COMPUTES, "N",
+    {"ctx", 'c', CLI_COUNT, CLI_GROUP_MODEL, COMPUTES | IN(FIT), "N",
      "tokens of context; 0: what the command needs; for run and chat 4096, or what the "
      "model was made for where that is less",
      "0", NULL, 0, 1 << 24, AT(context)},
-    {"memory", 0, CLI_BYTES, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), "SIZE",
-     "refuse to take more than this much memory; 900M, 1.5G, 2GiB (K, M, G are powers of 1024, "
-     "KB, MB, GB of 1000)",
+    {"memory", 0, CLI_BYTES, CLI_GROUP_MODEL, COMPUTES | IN(FIT) | IN(ADAPT), "SIZE",
+     "take no more memory than this: context, type of keys and values, and batch are chosen to "
+     "fit where they are not given; refuse where nothing fits. 900M, 1.5G, 2GiB (K, M, G are "
+     "powers of 1024, KB, MB, GB of 1000)",
      NULL, NULL, 0, 0, AT(memory)},
-    {"kv", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES, "TYPE", "type of the keys and values kept",
-     "f16", "f32|f16|q8", 0, 0, AT(kv)},
+    {"kv", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(FIT), "TYPE",
+     "type of the keys and values kept", "f16", "f32|f16|q8", 0, 0, AT(kv)},
+    {"pace", 0, CLI_TEXT, CLI_GROUP_MODEL, ANSWERS | IN(BENCH), "RATE",
+     "make no more than RATE tokens a second: 20, 20tok/s; bench: with --sustain", NULL, NULL,
+     0, 0, AT(pace.rate)},
+    {"max-temp", 0, CLI_REAL, CLI_GROUP_MODEL, ANSWERS | IN(BENCH), "C",
+     "make tokens as slowly as it takes to keep the processor at C degrees Celsius; bench: "
+     "with --sustain",
+     NULL, NULL, 20, 150, AT(pace.limit)},
     {"rope", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(INSPECT), "FORM",
      "PhoneLM: which published form of its rotary embedding", NULL, "call|table|float", 0, 0,
      AT(rope)},
-    {"cpu", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), "LEVEL",
+    {"cpu", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(FIT) | IN(ADAPT), "LEVEL",
      "the highest set of instructions to use", NULL,
      "ref|avx2|avxvnni|avx512vnni|neon|dotprod|i8mm", 0, 0, AT(cpu)},
     {"lora", 0, CLI_TEXTS, CLI_GROUP_MODEL, COMPUTES | IN(MERGE), "FILE[:SCALE]",
@@ -267,6 +326,63 @@ const cli_option cli_options[] = {
      NULL, NULL, 0, 0, AT(lora)},
     {"no-cache", 0, CLI_FLAG, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), NULL,
      "pack weights into memory, not into a cache file", NULL, NULL, 0, 0, AT(no_cache)},
+    /* sentiment */
+    {"model", 'm', CLI_TEXT, CLI_GROUP_COMMAND, IN(SENTIMENT), "MODEL",
+     "a .gguf file, a Hugging Face folder, or a name from 'bantam list'; by default the model "
+     "that is built in",
+     NULL, NULL, 0, 0, AT(sentiment.model)},
+    {"labels", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(SENTIMENT), "A,B,C",
+     "what to tell apart, in any order", "negative,positive", NULL, 0, 0, AT(sentiment.labels)},
+    {"question", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(SENTIMENT), "TEXT",
+     "what to ask the model; {text} stands for the line, which else follows it", NULL, NULL, 0,
+     0, AT(sentiment.question)},
+    {"examples", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(SENTIMENT), "FILE",
+     "texts with their labels to learn from: lines of TEXT, a tab, LABEL, or of "
+     "{\"text\",\"label\"}; a label may also be its number, from 0",
+     NULL, NULL, 0, 0, AT(sentiment.examples)},
+    {"shots", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(SENTIMENT), "N",
+     "how many of them to show the model, the first of each label; by default none to the "
+     "model that was made for the question, 4 or one of each label to others",
+     NULL, NULL, 0, 1024, AT(sentiment.shots)},
+    {"prior", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(SENTIMENT), "KIND",
+     "divide by what the labels get for texts without content, or by nothing; by default by "
+     "nothing where the model was made for the question",
+     NULL, "none|content-free", 0, 0, AT(sentiment.prior)},
+    {"neutral", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(SENTIMENT), "P",
+     "of three labels with neutral ask for the other two, and call neutral what has less than "
+     "P; 0.7 for the built-in model",
+     NULL, NULL, 0.501, 0.999, AT(sentiment.neutral)},
+    {"part", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(SENTIMENT), "TOKENS",
+     "judge longer texts by parts; by default 64 with the built-in model, else what the "
+     "context "
+     "holds",
+     NULL, NULL, 1, 1 << 20, AT(sentiment.part)},
+    {"scores", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(SENTIMENT), NULL,
+     "give the logarithms of the labels' probabilities as the model has them, too", NULL, NULL,
+     0, 0, AT(sentiment.scores)},
+    {"labeled", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(SENTIMENT), NULL,
+     "the labels of FILE are known, as in --examples: print how many are found, and how far "
+     "probabilities are from shares",
+     NULL, NULL, 0, 0, AT(sentiment.labeled)},
+    /* summarize */
+    {"model", 'm', CLI_TEXT, CLI_GROUP_COMMAND, IN(SUMMARIZE), "MODEL",
+     "a .gguf file, a Hugging Face folder, or a name from 'bantam list'; by default the model "
+     "that is built in",
+     NULL, NULL, 0, 0, AT(summarize.model)},
+    {"words", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(SUMMARIZE), "N",
+     "about how many words are wanted, never more than 1.2 times as many; 0: 75, in a headline "
+     "12",
+     "0", NULL, 0, 100000, AT(summarize.words)},
+    {"style", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(SUMMARIZE), "STYLE",
+     "one paragraph, points in a line each, or one short line", "paragraph",
+     "paragraph|bullets|headline", 0, 0, AT(summarize.style)},
+    {"method", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(SUMMARIZE), "METHOD",
+     "take sentences of the text, or have the model write; auto: write where the model has a "
+     "chat template and 900 million parameters",
+     "auto", "auto|extract|abstract", 0, 0, AT(summarize.method)},
+    {"format", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(SUMMARIZE), "FORMAT",
+     "what the files are; auto: by their names' endings, and HTML where a text begins so",
+     "auto", "auto|plain|html|markdown", 0, 0, AT(summarize.format)},
     /* general */
     {"json", 0, CLI_FLAG, CLI_GROUP_GENERAL, EVERYWHERE, NULL,
      "print the result, or the failure, as JSON", NULL, NULL, 0, 0, AT(json)},

@@ -227,10 +227,7 @@ static int adapt(cli_engine *e, adapting *a)
         tell(a, true);
         return cli_signal_status();
     }
-    if (failed) {
-        const int status = cli_fail(&err);
-        return status == CLI_INTERRUPTED ? cli_signal_status() : status;
-    }
+    if (failed) return cli_signal_fail(&err);
     tell(a, false);
     return CLI_OK;
 }

@@ -5,6 +5,7 @@
  * out. Every run begins from the same place in the context. Prompts and tokens take turns, so
  * that a disturbance meets both; what the machine does at most is measured before and after.
  */
+#include "cli_bench.h"
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
@@ -286,21 +287,26 @@ static void put_plain(const bench *b)
                share_of_peak(b) * 100, computes_in_floats(b) ? "second" : "first");
 }
 
-/* Any tokens of the vocabulary will do; a fixed sequence makes runs alike. */
+void cli_bench_tokens(uint32_t *tokens, uint32_t n, uint32_t n_vocab)
+{
+    uint32_t state = 12345;
+
+    for (uint32_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        tokens[i] = (state >> 8) % n_vocab;
+    }
+}
+
 static void make_tokens(bench *b)
 {
     const cli_args *args = b->args;
     uint32_t n = args->prompt > args->predict ? args->prompt : args->predict;
-    uint32_t state = 12345;
 
     if (args->depth > n) n = args->depth;
     b->tokens = cli_grow(NULL, n, sizeof *b->tokens);
     b->prefill_ms = cli_grow(NULL, args->repeat, sizeof *b->prefill_ms);
     b->token_ms = cli_grow(NULL, args->repeat, sizeof *b->token_ms);
-    for (uint32_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        b->tokens[i] = (state >> 8) % b->engine.info.n_vocab;
-    }
+    cli_bench_tokens(b->tokens, n, b->engine.info.n_vocab);
 }
 
 int cli_bench(const cli_args *args)
@@ -308,6 +314,11 @@ int cli_bench(const cli_args *args)
     bench b = {.args = args};
     const uint32_t longest = args->prompt > args->predict ? args->prompt : args->predict;
     bantam_error err = {0};
+
+    if (args->bench.sustain) return cli_bench_sustain(args);
+    if (args->pace.rate || args->pace.limit > 0.0) {
+        return cli_usage("--pace and --max-temp go with --sustain");
+    }
     int status = cli_engine_open(&b.engine, args, args->depth + longest);
 
     if (status) return status;

@@ -175,6 +175,7 @@ static int turn(chat *c, bantam_text line)
         return CLI_OK;
     }
     cli_answer_free(&c->last);
+    c->last.keep_text = true;
     if (c->has_template && from < bantam_session_position(session)) {
         status = bantam_session_rewind(session, (uint32_t)from, &err);
     }

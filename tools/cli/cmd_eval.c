@@ -119,8 +119,7 @@ int cli_eval(const cli_args *args)
         status = cli_fail_with(BANTAM_ERR_UNSUPPORTED, "%s has no tokenizer", e.path);
     } else if (text_tokens(&e, args->perplexity, &text, &err) ||
                measure(&e, &text, &nll, &predicted, &err)) {
-        status = cli_fail(&err);
-        if (status == CLI_INTERRUPTED) status = cli_signal_status();
+        status = cli_signal_fail(&err);
     } else {
         status = report(args, nll, predicted);
     }

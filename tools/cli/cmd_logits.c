@@ -62,8 +62,7 @@ int cli_logits(const cli_args *args)
 
     if (compute(&e, args, &rows, &err) ||
         cli_write_file(args->out, rows.data, rows.size, &err)) {
-        status = cli_fail(&err);
-        if (status == CLI_INTERRUPTED) status = cli_signal_status();
+        status = cli_signal_fail(&err);
     } else if (args->json) {
         cli_put_json(json_pack("{s:o,s:I,s:I}", "path",
                                cli_json_text((bantam_text){args->out, strlen(args->out)}),

@@ -1,6 +1,7 @@
 /* cmd_machine.c - `bantam doctor`: what there is on this machine. */
 #include "cli_commands.h"
 #include "cli_engine.h"
+#include "cli_machine.h"
 #include "cli_out.h"
 
 #include <inttypes.h>
@@ -10,13 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* ---- doctor ------------------------------------------------------------------------------ */
 
 typedef struct checkup {
-    bantam_device_info device;
+    bantam_machine machine;
     char cache[PATH_MAX];
     bool cache_exists;
     size_t n_models;
@@ -91,13 +91,13 @@ static void check_settings(checkup *c)
 
 static void check_machine(checkup *c)
 {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    for (uint32_t i = 0; i < c->machine.n_limits; i++) {
+        const bantam_memory_limit *l = &c->machine.limits[i];
+        if (l->of != BANTAM_LIMIT_ADDRESSES) continue;
         problem(c, "address space is limited to %" PRIu64 " MiB: models are mapped into it",
-                (uint64_t)limit.rlim_cur >> 20);
+                l->limit_bytes >> 20);
     }
-    if (c->device.available_bytes < (uint64_t)256 << 20) {
+    if (c->machine.device.available_bytes < (uint64_t)256 << 20) {
         problem(c, "less than 256 MiB of memory are available");
     }
     if (setting("OMP_NUM_THREADS")) {
@@ -111,29 +111,19 @@ static void check_machine(checkup *c)
     setlocale(LC_CTYPE, "C");
 }
 
-static json_t *json_features(const char *features)
-{
-    json_t *array = json_array();
-
-    while (*features) {
-        const size_t n = strcspn(features, " ");
-        if (n > 0) json_array_append_new(array, cli_json_text((bantam_text){features, n}));
-        features += n + (features[n] == ' ');
-    }
-    return array;
-}
-
 static void put_checkup_json(const checkup *c)
 {
     const bantam_text cache = {c->cache, strlen(c->cache)};
+    json_t *o = json_pack("{s:s}", "version", bantam_version());
+    json_t *machine = cli_machine_json(&c->machine);
 
-    cli_put_json(json_pack(
-        "{s:s,s:s,s:o,s:I,s:I,s:I,s:{s:o,s:b,s:I},s:O}", "version", bantam_version(), "cpu",
-        c->device.cpu, "features", json_features(c->device.features), "cores",
-        (json_int_t)c->device.n_cores, "memory_bytes", (json_int_t)c->device.memory_bytes,
-        "available_bytes", (json_int_t)c->device.available_bytes, "cache", "path",
-        cli_json_text(cache), "exists", c->cache_exists, "models", (json_int_t)c->n_models,
-        "problems", c->problems));
+    json_object_update(o, machine);
+    json_decref(machine);
+    json_object_set_new(o, "cache",
+                        json_pack("{s:o,s:b,s:I}", "path", cli_json_text(cache), "exists",
+                                  c->cache_exists, "models", (json_int_t)c->n_models));
+    json_object_set(o, "problems", c->problems);
+    cli_put_json(o);
 }
 
 static void put_checkup(const checkup *c)
@@ -142,10 +132,8 @@ static void put_checkup(const checkup *c)
     size_t i;
 
     cli_printf("version     %s\n", bantam_version());
-    cli_printf("kernels     %s\n", c->device.cpu);
-    cli_printf("processor   %" PRIu32 " cores; %s\n", c->device.n_cores, c->device.features);
-    cli_printf("memory      %.1f MB, %.1f MB available\n", (double)c->device.memory_bytes / 1e6,
-               (double)c->device.available_bytes / 1e6);
+    cli_printf("kernels     %s\n", c->machine.device.cpu);
+    cli_machine_put(&c->machine);
     cli_printf("models      %zu in ", c->n_models);
     cli_put_text((bantam_text){c->cache, strlen(c->cache)});
     cli_printf("%s\n", c->cache_exists ? "" : " (not there)");
@@ -162,7 +150,7 @@ int cli_doctor(const cli_args *args)
 {
     checkup c = {.problems = json_array()};
 
-    bantam_device_describe(&c.device);
+    bantam_machine_describe(&c.machine);
     check_cache(&c);
     check_settings(&c);
     check_machine(&c);

@@ -5,9 +5,6 @@
 #include "cli_out.h"
 #include "cli_signal.h"
 
-#include <string.h>
-#include <sys/stat.h>
-
 static bool on_progress(void *user, uint64_t done, uint64_t total)
 {
     (void)user;
@@ -30,19 +27,13 @@ static int make(const cli_args *args, const char *in, const cli_loras *loras)
 
     cli_signal_watched(true);
     const bantam_status failed = bantam_merge(in, args->words[1], &o, &err);
-    cli_signal_watched(false);
-    cli_progress("", 0, 0);
-    if (!failed) return CLI_OK;
-    const int status = cli_fail(&err);
-    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+    return cli_signal_end(failed, &err);
 }
 
 int cli_merge(const cli_args *args)
 {
     char in[PATH_MAX];
-    const char *out = args->words[1];
     cli_loras loras;
-    struct stat st;
     int status = cli_loras_read(&loras, args);
 
     if (status) return status;
@@ -50,14 +41,6 @@ int cli_merge(const cli_args *args)
     status = cli_locate(args->words[0], in);
     if (!status) status = make(args, in, &loras);
     cli_loras_free(&loras);
-    if (status) return status;
-
-    const double bytes = stat(out, &st) == 0 ? (double)st.st_size : 0.0;
-    if (args->json) {
-        cli_put_json(json_pack("{s:o,s:I}", "path",
-                               cli_json_text((bantam_text){out, strlen(out)}), "bytes",
-                               (json_int_t)bytes));
-    }
-    cli_verbose("wrote %s, %.1f MB", out, bytes / 1e6);
-    return CLI_OK;
+    if (!status) cli_put_made(args->words[1], args->json);
+    return status;
 }

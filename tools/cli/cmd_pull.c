@@ -107,13 +107,6 @@ static bool on_quantizing(void *user, uint64_t done, uint64_t total)
     return !cli_signal_caught();
 }
 
-static int interrupted(const bantam_error *err)
-{
-    const int status = cli_fail(err);
-
-    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
-}
-
 /* ---- steps ------------------------------------------------------------------------------- */
 
 static int fetch(pulling *p, const cli_args *args)
@@ -133,7 +126,7 @@ static int fetch(pulling *p, const cli_args *args)
     cli_progress("", 0, 0);
     if (!failed) return CLI_OK;
     if (failed == BANTAM_ERR_CANCELLED) cli_note("stopped; 'bantam pull' goes on from here");
-    return interrupted(&err);
+    return cli_signal_fail(&err);
 }
 
 /* Makes the small form. type NULL: the name's own. */
@@ -149,9 +142,7 @@ static int make_form(const cli_args *args, const char *type, char path[PATH_MAX]
 
     cli_signal_watched(true);
     const bantam_status failed = bantam_make_form(args->words[0], &o, path, PATH_MAX, &err);
-    cli_signal_watched(false);
-    cli_progress("", 0, 0);
-    return failed ? interrupted(&err) : CLI_OK;
+    return cli_signal_end(failed, &err);
 }
 
 /* Looks for a model of the store by its name or, where that is empty, by its path. */

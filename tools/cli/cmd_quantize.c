@@ -8,8 +8,8 @@
 #include "cli_out.h"
 #include "cli_signal.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct quantizing {
     json_t *tensors; /* NULL where no report is asked for */
@@ -90,12 +90,11 @@ static int make(const cli_args *args, const char *in, quantizing *q)
 
     cli_signal_watched(true);
     const bantam_status failed = bantam_quantize(in, args->words[1], &o, &err);
-    cli_signal_watched(false);
-    cli_progress("", 0, 0);
-    if (!failed) return CLI_OK;
-    if (q->no_memory) return cli_fail_with(BANTAM_ERR_NOMEM, "out of memory for the report");
-    const int status = cli_fail(&err);
-    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+    if (failed && q->no_memory) {
+        err.status = BANTAM_ERR_NOMEM;
+        snprintf(err.message, sizeof err.message, "out of memory for the report");
+    }
+    return cli_signal_end(failed, &err);
 }
 
 int cli_quantize(const cli_args *args)
@@ -103,7 +102,6 @@ int cli_quantize(const cli_args *args)
     char in[PATH_MAX];
     const char *out = args->words[1];
     quantizing q = {0};
-    struct stat st;
     int status = cli_locate(args->words[0], in);
 
     if (status) return status;
@@ -113,7 +111,7 @@ int cli_quantize(const cli_args *args)
     }
     status = make(args, in, &q);
     if (!status) {
-        const double bytes = stat(out, &st) == 0 ? (double)st.st_size : 0.0;
+        const double bytes = cli_file_bytes(out);
         if (args->json) put_report(&q, out, bytes);
         cli_verbose("wrote %s, %.1f MB, %.2f bits per weight, nmse %.5f", out, bytes / 1e6,
                     bits_per_weight(&q), share(q.squared_error, q.squared_values));

@@ -116,7 +116,7 @@ static int answer(run *r)
     }
     const bantam_status status =
         cli_answer_make(&r->answer, &r->engine, r->args, ids->items, ids->n, &err);
-    if (!r->args->json && (r->answer.text.size > 0 || !status)) cli_put("\n", 1);
+    if (!r->args->json && (r->answer.text_bytes > 0 || !status)) cli_put("\n", 1);
     if (!cli_flush()) return CLI_FAILED;
     if (status && status != BANTAM_ERR_CANCELLED) return cli_fail(&err);
     if (r->answer.finish == BANTAM_FINISH_LENGTH &&

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NOTE_MS = 30000, LINE_MS = 100 };
@@ -151,28 +150,15 @@ static bantam_train_data data_of(char *word)
     return d;
 }
 
-static const char *upper(const char *name, char *out, size_t capacity)
-{
-    size_t i = 0;
-
-    if (!name) return NULL;
-    for (; name[i] && i + 1 < capacity; i++) {
-        out[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
-    }
-    out[i] = '\0';
-    return out;
-}
-
 /* The library's call, with signals looked at. */
 static int train(training *t, const bantam_train_data *data, size_t n_data)
 {
     const cli_args *const args = t->args;
-    char type[16];
     bantam_error err = {0};
     const bantam_train_options o = {
         .struct_size = sizeof o,
         .init = args->init,
-        .type = upper(args->type, type, sizeof type),
+        .type = args->type,
         .steps = args->steps,
         .batch_tokens = args->train_batch,
         .sequence_tokens = args->sequence,
@@ -199,15 +185,13 @@ static int train(training *t, const bantam_train_data *data, size_t n_data)
         cli_note("stopped after step %llu; the same command with --resume goes on from there",
                  (unsigned long long)t->step);
     }
-    const int status = cli_fail(&err);
-    return status == CLI_INTERRUPTED ? cli_signal_status() : status;
+    return cli_signal_fail(&err);
 }
 
 static void put_result(const training *t)
 {
     const char *const path = t->args->out;
-    struct stat st;
-    const double bytes = stat(path, &st) == 0 ? (double)st.st_size : 0.0;
+    const double bytes = cli_file_bytes(path);
 
     if (t->args->json) {
         cli_put_json(json_pack(

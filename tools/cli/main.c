@@ -19,12 +19,16 @@ static int (*const actions[CLI_N_COMMANDS])(const cli_args *args) = {
     [CLI_QUANTIZE] = cli_quantize,
     [CLI_MERGE] = cli_merge,
     [CLI_TRAIN] = cli_train,
+    [CLI_FIT] = cli_fit,
     [CLI_PULL] = cli_pull,
     [CLI_ADAPT] = cli_adapt,
     [CLI_LIST] = cli_list,
     [CLI_SHOW] = cli_show,
     [CLI_RM] = cli_rm,
     [CLI_DOCTOR] = cli_doctor,
+    [CLI_PERSONALIZE] = cli_personalize,
+    [CLI_SENTIMENT] = cli_sentiment,
+    [CLI_SUMMARIZE] = cli_summarize,
 };
 
 /* Commands that write a model have a file to clean up. */

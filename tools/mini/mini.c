@@ -71,7 +71,7 @@ uint64_t mini_number(const char *text, const char *what)
 
 /* ---- texts ------------------------------------------------------------------------------- */
 
-static bantam_text trimmed(const char *data, size_t size)
+bantam_text mini_trimmed(const char *data, size_t size)
 {
     while (size && isspace((unsigned char)*data)) {
         data++;
@@ -94,8 +94,8 @@ static mini_texts split(const char *path, const char *mark, bool trims)
     while (at < file_end) {
         const char *const found = strstr(at, mark);
         const char *const end = found ? found : file_end;
-        const bantam_text part =
-            trims ? trimmed(at, (size_t)(end - at)) : (bantam_text){at, (size_t)(end - at)};
+        const bantam_text part = trims ? mini_trimmed(at, (size_t)(end - at))
+                                       : (bantam_text){at, (size_t)(end - at)};
         if (part.size) {
             if (out.n == room) {
                 room = room ? 2 * room : 1024;
@@ -239,7 +239,7 @@ bool mini_set_shares(const mini_set *set, bantam_text text, size_t width)
 
 bantam_text mini_sentence(bantam_text *rest)
 {
-    const bantam_text all = trimmed(rest->data, rest->size);
+    const bantam_text all = mini_trimmed(rest->data, rest->size);
     size_t n = 0;
 
     while (n < all.size && !strchr(".!?", all.data[n])) {

@@ -31,6 +31,9 @@ typedef struct mini_texts {
 mini_texts mini_documents(const char *path); /* white space around them is left out */
 mini_texts mini_lines(const char *path);     /* empty ones are left out */
 
+/* A text without the white space around it. */
+bantam_text mini_trimmed(const char *data, size_t size);
+
 /* A copy with runs of white space as one space, none at the ends, and a NUL. */
 bantam_text mini_squeeze(bantam_text text);
 /* A copy with typographic quotes, dashes and dots as ASCII; data NULL where another character

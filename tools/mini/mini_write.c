@@ -126,18 +126,6 @@ static void set_sampling(bantam_session *session, uint64_t seed)
     if (bantam_session_set_sampling(session, &s, &err)) mini_die("%s", err.message);
 }
 
-static bantam_text strip(const char *data, size_t size)
-{
-    while (size && isspace((unsigned char)*data)) {
-        data++;
-        size--;
-    }
-    while (size && isspace((unsigned char)data[size - 1])) {
-        size--;
-    }
-    return (bantam_text){data, size};
-}
-
 int main(int argc, char **argv)
 {
     const bantam_session_options options = {
@@ -168,7 +156,7 @@ int main(int argc, char **argv)
         n_tried++;
         if (n_tried > 1000 && n_kept == 0) mini_die("%s: no good story in 1000", argv[1]);
         if (!write_story(&w)) continue;
-        const bantam_text story = strip(w.text, w.size);
+        const bantam_text story = mini_trimmed(w.text, w.size);
         if (!is_good(&w, story)) continue;
         fwrite(story.data, 1, story.size, out);
         fputs("\n" MINI_SEPARATOR "\n", out);

@@ -1,0 +1,12 @@
+/* cli_bench.h - what the two kinds of `bantam bench` share. */
+#ifndef BANTAM_CLI_BENCH_H
+#define BANTAM_CLI_BENCH_H
+#include "cli_args.h"
+
+/* Any tokens of the vocabulary will do; a fixed sequence makes runs alike. */
+void cli_bench_tokens(uint32_t *tokens, uint32_t n, uint32_t n_vocab);
+
+/* `bantam bench --sustain`: makes tokens for as long as it says. */
+int cli_bench_sustain(const cli_args *args);
+
+#endif
