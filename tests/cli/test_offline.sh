@@ -60,6 +60,9 @@ offline eval "$model" --perplexity "$T/text" --ctx 8
 offline bench "$model" -p 4 -n 2 -r 1
 offline convert "$model" "$T/out.gguf"
 offline quantize "$model" "$T/small.gguf" --type q8_0
+offline fit smollm2:135m
+offline summarize -m "$model" --words 5 "$T/text"
+offline sentiment -m "$model" "a fine film"
 offline adapt "$adapted" "$T/text" -o "$T/made.gguf" --steps 1 --keep-share 0
 echo '{"event":"liked","id":"1","title":"A small house","text":"by the sea"}' >"$T/events.jsonl"
 offline personalize profile add "$T/events.jsonl"

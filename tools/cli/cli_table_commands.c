@@ -485,8 +485,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "in "
             "each line of a .jsonl file or else a whole file, or from the texts of items that "
             "were liked; 'rewrite' then uses what was learned. Forgetting removes it.",
-            {{"Something was liked", "bantam personalize profile add --event liked --id 17 "
-                                     "--title 'A night of meteors'"},
+            {{"Something was liked",
+              "bantam personalize profile add --event liked --id 17 --title Meteors"},
              {"What to read first", "bantam personalize rank today.jsonl --top 10"},
              {"Shorter, and as the reader wants it",
               "bantam personalize rewrite article.txt --words 60"},

@@ -41,6 +41,11 @@ static int read_inputs(inputs *in, const cli_args *args)
         n_standard += strcmp(names[i], "-") == 0;
         if (n_standard > 1) return cli_usage("standard input, '-', can be read only once");
         if (cli_read_file(names[i], &in->texts[i], &err)) return cli_fail(&err);
+        if (in->texts[i].size && memchr(in->texts[i].data, '\0', in->texts[i].size)) {
+            return cli_fail_with(BANTAM_ERR_FORMAT,
+                                 "%s: expected a text, found a byte 0: a model is named by -m",
+                                 names[i]);
+        }
         in->items[i] = (bantam_source){.text = {in->texts[i].data, in->texts[i].size},
                                        .name = {names[i], strlen(names[i])},
                                        .format = format_of(args->summarize.format)};
