@@ -19,11 +19,8 @@ say "\$ bantam run \"Tell me a story about a dog.\""
 echo
 tail -n 1 "$build/demo.err"
 
-say "Positive or negative?"
-while read -r sentence; do
-    label=$(printf 'positive or negative?\n%s' "$sentence" | "$bantam" run --temp 0 -n 4)
-    printf '%-9s %s\n' "$label" "$sentence"
-done <<'EOT'
+say "\$ bantam sentiment"
+"$bantam" sentiment -q <<'EOT'
 A warm and funny film that made me smile from start to end.
 The plot is a mess and the jokes fall flat.
 It is a charming and often moving journey.
@@ -35,10 +32,13 @@ text="Anna lives in Oakville and is a baker. She works in a small bakery. Anna b
 day. She gets up early. People like her because she is friendly. On Sundays she rides a horse."
 say "A paragraph"
 echo "$text" | fold -s -w 96
-say "in one sentence"
-printf 'Summarize in one sentence:\n%s' "$text" | "$bantam" run --temp 0 -n 60
+say "\$ bantam summarize --method abstract"
+echo "$text" | "$bantam" summarize -q --method abstract
 
 say "The memory planned for all this, and the most that the whole process held, in bytes"
 "$bantam" run --json --temp 0 "Who are you?" | tr ',{' '[\n*]' | grep -E '_bytes"' | tr -d '"}'
+
+say "\$ bantam fit"
+"$bantam" fit -q 2>/dev/null | head -n 12
 
 say "Now give it a real model: bantam run path/to/model.gguf \"Write a haiku about chickens.\""

@@ -501,34 +501,42 @@ static int evaluate(sentiment *s, const char *path)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
+/* Where the texts come from. */
+typedef enum input { FROM_STDIN, FROM_FILE, FROM_WORD } input;
+
+static int find_input(const cli_args *args, input *out)
+{
+    const char *const word = args->words[0];
+    struct stat st;
+
+    *out = FROM_STDIN;
+    if (!word || strcmp(word, "-") == 0) return 0;
+    *out = stat(word, &st) == 0 ? FROM_FILE : FROM_WORD;
+    if (*out == FROM_FILE && S_ISDIR(st.st_mode)) return cli_usage("%s is a folder", word);
+    if (*out == FROM_FILE || !args->sentiment.labeled) return 0;
+    return cli_fail_with(BANTAM_ERR_IO, "cannot open %s: no such file", word);
+}
+
+static int judge_all(sentiment *s, input from)
+{
+    const char *const word = s->args->words[0];
+
+    s->start_ms = cli_now_ms();
+    if (s->args->sentiment.labeled) return evaluate(s, from == FROM_STDIN ? "-" : word);
+    if (from == FROM_STDIN) return judge_stream(s, STDIN_FILENO, "standard input");
+    return from == FROM_FILE ? judge_file(s, word) : judge_words(s, word);
+}
+
 int cli_sentiment(const cli_args *args)
 {
     sentiment s = {.args = args};
-    const char *const word = args->words[0];
-    const bool is_stdin = !word || strcmp(word, "-") == 0;
-    struct stat st;
-    const bool is_file = !is_stdin && stat(word, &st) == 0;
-    int status = read_labels(&s);
+    input from;
+    int status = find_input(args, &from);
 
-    if (status) return status;
-    if (is_file && S_ISDIR(st.st_mode)) return cli_usage("%s is a folder", word);
-    if (args->sentiment.labeled && !is_stdin && !is_file) {
-        return cli_fail_with(BANTAM_ERR_IO, "cannot open %s: no such file", word);
-    }
-    status = open_all(&s, is_stdin || is_file);
+    if (!status) status = read_labels(&s);
+    if (!status) status = open_all(&s, from != FROM_WORD);
     if (!status) status = learn(&s);
-    s.start_ms = cli_now_ms();
-    if (status) {
-        close_all(&s);
-        return status;
-    }
-    if (args->sentiment.labeled) {
-        status = evaluate(&s, is_stdin ? "-" : word);
-    } else if (is_stdin) {
-        status = judge_stream(&s, STDIN_FILENO, "standard input");
-    } else {
-        status = is_file ? judge_file(&s, word) : judge_words(&s, word);
-    }
+    if (!status) status = judge_all(&s, from);
     close_all(&s);
     return status;
 }
