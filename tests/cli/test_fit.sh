@@ -73,8 +73,9 @@ if [ -n "${BANTAM_BUILD:-}" ] && [ -x "$BANTAM_BUILD/bantam-random-model" ]; the
         run bench "$T/$type.gguf" -p 8 -n 4 -r 1 -c 512 -t 2 --json
         planned=$(json planned_bytes)
         run fit "$T/$type.gguf" -c 512 -t 2 --json
-        check "a file of $type is planned as it is run" \
-            [ "${planned:-none}" = "$(json models 0 planned_bytes)" ]
+        # Opened to be computed with, a model may hold some bytes more than one to be described.
+        check "a file of $type is planned as it is run" awk -v a="${planned:-0}" \
+            -v b="$(json models 0 planned_bytes)" 'BEGIN { d = a - b; exit !(a > 0 && d * d < 1024 * 1024) }'
         check "and is here" [ "$(json models 0 here)" = true ]
         check "in its own type" [ "$(json models 0 type)" = $type ]
     done
