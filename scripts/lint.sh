@@ -11,7 +11,7 @@ library=$(echo "$sources" | grep '^src/')
 # Floors: a file includes its own folder and lower floors, never a sibling.
 floor() {
     case $1 in
-    base) echo 0 ;; quant) echo 1 ;; format | kernel) echo 2 ;; model | vision | token | template | sample) echo 3 ;;
+    base) echo 0 ;; quant) echo 1 ;; format | kernel) echo 2 ;; linalg | model | vision | token | template | sample) echo 3 ;;
     session) echo 4 ;; task | compress | train | store) echo 5 ;; api | fetch | profile) echo 6 ;; bantam) echo 0 ;; *) echo 9 ;;
     esac
 }

@@ -5,9 +5,27 @@
 #include "model/pass.h"
 #include "model/rope.h"
 
+#include <string.h>
+
 static bnt_input normed(const bnt_pass *p, const float *norm)
 {
     return (bnt_input){.x = p->x, .norm = norm, .n = p->n, .columns = p->model->config.n_embd};
+}
+
+/* The input of a product to whoever watches it. */
+static void show(const bnt_pass *p, const bnt_input *in, uint32_t layer, bnt_place place)
+{
+    const bnt_kernels *const kernels = &p->model->kernels;
+    if (!p->tap) return;
+    if (!in->norm) {
+        p->tap(p->tap_user, layer, place, in->n, in->x);
+        return;
+    }
+    for (uint32_t i = 0; i < in->n; i++) {
+        kernels->rms_norm_f32(p->work->row, in->x + (size_t)i * in->columns, in->norm,
+                              in->columns, p->model->config.norm_eps);
+        p->tap(p->tap_user, layer, place, 1, p->work->row);
+    }
 }
 
 /* Keys and values of every token into the cache, queries of those that go on: the last ones. */
@@ -22,6 +40,7 @@ static void project(const bnt_pass *p, const bnt_pass *on, uint32_t index)
     const bnt_product q = {.w = &layer->q, .y = on->q, .layer = index, .place = BNT_PLACE_Q};
     const bnt_input in_on = normed(on, layer->attn_norm);
 
+    show(p, &in, index, BNT_PLACE_Q);
     if (on->n == p->n) {
         bnt_linear(p, &in, all, 3);
         return;
@@ -59,8 +78,11 @@ static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
     if (!on->decode) bnt_store_kv(p, index);
     if (!on->n) return;
     bnt_attend(on, index);
+    show(on, &attended, index, BNT_PLACE_O);
     bnt_linear(on, &attended, &o, 1);
+    show(on, &x, index, BNT_PLACE_GATE);
     bnt_linear(on, &x, &gated, 1);
+    show(on, &h, index, BNT_PLACE_DOWN);
     bnt_linear(on, &h, &down, 1);
 }
 
@@ -115,27 +137,58 @@ static bantam_status run(const bnt_forward *f, const bnt_pass *p, float *logits,
     return bnt_model_check(p->model, err);
 }
 
+/* The pass of n tokens from pos on, its buffers out of f->scratch and its angles filled in. */
+static bantam_status begin(const bnt_forward *f, bnt_pass *p, uint32_t n, uint32_t pos,
+                           bnt_span call, bantam_error *err)
+{
+    *p = (bnt_pass){.model = f->model,
+                    .kv = f->kv,
+                    .pool = f->pool,
+                    .adapters = f->adapters,
+                    .n_adapters = f->n_adapters,
+                    .n = n,
+                    .pos = pos,
+                    .tap = f->tap,
+                    .tap_user = f->user};
+    if (!bnt_pass_take(p, bnt_pool_threads(f->pool), f->scratch)) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "the scratch arena is too small for the pass");
+    }
+    bnt_rope_fill(p->cosines, p->sines, p->model, pos, n, call);
+    return BANTAM_OK;
+}
+
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,
                               uint32_t pos, bnt_span call, float *logits, uint32_t n_rows,
                               bantam_error *err)
 {
     if (n_tokens == 0) return BANTAM_OK;
 
-    bnt_pass p = {.model = f->model,
-                  .kv = f->kv,
-                  .pool = f->pool,
-                  .adapters = f->adapters,
-                  .n_adapters = f->n_adapters,
-                  .n = n_tokens,
-                  .pos = pos};
+    bnt_pass p;
     const size_t mark = bnt_arena_mark(f->scratch);
-    if (!bnt_pass_take(&p, bnt_pool_threads(f->pool), f->scratch)) {
-        bnt_arena_reset(f->scratch, mark);
-        return bnt_fail(err, BANTAM_ERR_INVALID, "the scratch arena is too small for the pass");
+    bantam_status status = begin(f, &p, n_tokens, pos, call, err);
+    if (!status) {
+        bnt_embed(&p, tokens);
+        status = run(f, &p, logits, n_rows, err);
     }
-    bnt_embed(&p, tokens);
-    bnt_rope_fill(p.cosines, p.sines, p.model, pos, n_tokens, call);
-    const bantam_status status = run(f, &p, logits, n_rows, err);
+    bnt_arena_reset(f->scratch, mark);
+    return status;
+}
+
+bantam_status bnt_forward_layer(const bnt_forward *f, uint32_t layer, float *x,
+                                uint32_t n_tokens, bantam_error *err)
+{
+    const size_t mark = bnt_arena_mark(f->scratch);
+    const bnt_span call = {0, n_tokens};
+    const size_t bytes = (size_t)n_tokens * f->model->config.n_embd * sizeof *x;
+    bnt_pass p;
+
+    bantam_status status = begin(f, &p, n_tokens, 0, call, err);
+    if (!status) {
+        memcpy(p.x, x, bytes);
+        run_layer(&p, &p, layer);
+        memcpy(x, p.x, bytes);
+        status = bnt_model_check(f->model, err);
+    }
     bnt_arena_reset(f->scratch, mark);
     return status;
 }

@@ -31,6 +31,12 @@ typedef struct bnt_kv {
     bnt_kv_layer *layers; /* (n_layers) */
 } bnt_kv;
 
+/* Sees rows of what the matrix at `place` of a layer is multiplied with, (n, its columns); q, k
+ * and v share what is shown for BNT_PLACE_Q, gate and up what is shown for BNT_PLACE_GATE.
+ * Tokens come in order, some at a time. */
+typedef void (*bnt_tap_fn)(void *user, uint32_t layer, bnt_place place, uint32_t n,
+                           const float *rows);
+
 /* Takes rows of logits, or of states: of tokens first .. first + n - 1 of the pass. False stops
  * the pass with BANTAM_ERR_CANCELLED. */
 typedef bool (*bnt_take_fn)(void *user, uint32_t first, uint32_t n, const float *rows);
@@ -55,6 +61,7 @@ typedef struct bnt_forward {
     /* Not NULL: takes the states of all tokens, what the head makes logits of, (n, n_embd), a
      * row at a time; also with user. */
     bnt_take_fn states;
+    bnt_tap_fn tap; /* or NULL; also with user. Not while decoding */
 } bnt_forward;
 
 /* Scratch bytes for passes of at most batch tokens over a cache of context positions. */
@@ -79,5 +86,12 @@ typedef struct bnt_span {
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,
                               uint32_t pos, bnt_span call, float *logits, uint32_t n_rows,
                               bantam_error *err);
+
+/* One layer for a text of its own: x (n_tokens, n_embd), what the layers before made of tokens
+ * at positions 0, 1, ..., becomes what this one makes of it. n_tokens is 2 or more. The layer's
+ * cache is written from its start; states, take and cancel are not looked at. Fails as
+ * bnt_forward_run(). */
+bantam_status bnt_forward_layer(const bnt_forward *f, uint32_t layer, float *x,
+                                uint32_t n_tokens, bantam_error *err);
 
 #endif

@@ -38,7 +38,9 @@ typedef struct bnt_pass {
     const bnt_adapter_use *adapters; /* (n_adapters) */
     uint32_t n_adapters;
     uint32_t n, pos;
-    bool decode; /* it began with one token: attention is cut into parts */
+    bool decode;    /* it began with one token: attention is cut into parts */
+    bnt_tap_fn tap; /* or NULL; sees inputs */
+    void *tap_user;
 
     /* All borrowed from the caller's arena. */
     float *x;                 /* (n, embd) the residual stream */

@@ -11,8 +11,8 @@
  */
 #ifndef BNT_TRAIN_NET_H
 #define BNT_TRAIN_NET_H
+#include "linalg/matmul.h"
 #include "model/adapter.h"
-#include "train/matmul.h"
 
 /* Some weights that learn, and where their gradient is gathered. */
 typedef struct bnt_param {

@@ -1,14 +1,14 @@
 /* bench_learn.c - the speed of training's kernels: products of the shapes that layers have, the
  * same inside of a task, and what is done to vectors.
  *
- * Products are those of train/matmul.h on one thread, packing included.
+ * Products are those of linalg/matmul.h on one thread, packing included.
  */
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train/matmul.h"
+#include "linalg/matmul.h"
 
 #define PART(entry) (offsetof(check_tables, learn) + offsetof(bnt_learn_kernels, entry))
 

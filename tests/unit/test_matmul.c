@@ -9,7 +9,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/matmul.h"
+#include "linalg/matmul.h"
 
 enum { POOLS = 3, PAD = 3 };
 

@@ -3,8 +3,8 @@
  * Every element is one chain of multiply-adds in order of k, whoever computes it: the bits
  * depend on nothing but the two matrices.
  */
-#ifndef BNT_TRAIN_MATMUL_H
-#define BNT_TRAIN_MATMUL_H
+#ifndef BNT_LINALG_MATMUL_H
+#define BNT_LINALG_MATMUL_H
 #include "base/arena.h"
 #include "base/pool.h"
 #include "kernel/learn.h"

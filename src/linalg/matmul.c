@@ -6,7 +6,7 @@
  * panel after the other. Blocks of k follow each other in order, and each continues the sums
  * that the one before has left in C: cuts change no bit.
  */
-#include "train/matmul.h"
+#include "linalg/matmul.h"
 
 #include <string.h>
 
