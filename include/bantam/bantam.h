@@ -358,8 +358,9 @@ typedef enum bantam_kv {
     BANTAM_KV_DEFAULT = 0, /* f16 */
     BANTAM_KV_F32 = 1,
     BANTAM_KV_F16 = 2,
-    BANTAM_KV_Q8 = 3 /* 8 bits with one scale per position, head and 32 values; f16 where heads
-                        are so small (12 values) that it takes no less */
+    BANTAM_KV_Q8 = 3, /* 8 bits with one scale per position, head and 32 values; f16 where heads
+                         are so small (12 values) that it takes no less */
+    BANTAM_KV_Q4 = 4  /* 4 bits likewise. It costs quality: measure, docs/MEMORY.md */
 } bantam_kv;
 
 typedef struct bantam_session_options {
@@ -375,6 +376,9 @@ typedef struct bantam_session_options {
     const bantam_adapter *const *adapters;
     const float *adapter_scales;
     uint32_t n_adapters;
+    bool weights_reread; /* weights that are mapped from files count nothing of memory_bytes:
+                            the system takes their pages back where memory is short, and reads
+                            them again, which is slow */
 } bantam_session_options;
 
 /* What a session takes, known before anything is taken. */
@@ -402,7 +406,8 @@ BANTAM_API bantam_status bantam_plan(const bantam_model *model,
  * batch becomes smaller, down to 64, which changes no bit; then keys and values get 8 bits;
  * then the context becomes shorter, in steps of 64 down to 256; then the batch again, down
  * to 8. A budget that is larger never gives a shorter context. memory_bytes 0: the defaults are
- * chosen. BANTAM_ERR_NOMEM where not even the least fits, with both numbers. */
+ * chosen. With weights_reread, which is put off until nothing fits without, the context is the
+ * least one. BANTAM_ERR_NOMEM where not even the least fits, with both numbers. */
 BANTAM_API bantam_status bantam_plan_within(const bantam_model *model,
                                             bantam_session_options *options,
                                             bantam_plan_info *out, bantam_error *err);
@@ -631,6 +636,37 @@ typedef struct bantam_step {
 /* Return false to stop. The step is borrowed until fn returns. */
 typedef bool (*bantam_step_fn)(void *user, const bantam_step *step);
 
+/* Guesses at what comes next, computed along with the token before them: a pass over a few
+ * tokens takes little longer than one over a single token. Guesses change no token of an
+ * answer, greedy or sampled, only the time it takes. */
+typedef struct bantam_speculation {
+    size_t struct_size;
+    /* A session of a smaller model with the same vocabulary (up to 1 % of it may differ), which
+     * guesses. Borrowed until the session is closed or told otherwise; what it held is lost.
+     * Its context should be no shorter. NULL: none. */
+    bantam_session *draft;
+    bool lookup;         /* guess what followed the last words where they stood before */
+    uint32_t max_tokens; /* guesses at once, at most 7; 0: 7 */
+    bool fixed;          /* always that many; else as many as have paid so far */
+    /* For benchmarks: not 0, guesses count as true with this probability, whatever the model
+     * says. The answer means nothing then. */
+    double replay;
+} bantam_speculation;
+
+/* Options NULL, or neither draft nor lookup: no guesses. Counts begin anew. */
+BANTAM_API bantam_status bantam_session_speculate(bantam_session *session,
+                                                  const bantam_speculation *options,
+                                                  bantam_error *err);
+
+typedef struct bantam_speculated {
+    uint64_t n_passes;   /* over the weights */
+    uint64_t n_drafted;  /* guesses computed */
+    uint64_t n_accepted; /* that came true */
+} bantam_speculated;
+
+BANTAM_API void bantam_session_speculated(const bantam_session *session,
+                                          bantam_speculated *out);
+
 typedef struct bantam_answer {
     bantam_finish finish;
     uint32_t n_tokens; /* that the answer consists of, the stop token not counted */
@@ -704,9 +740,11 @@ BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out
 }
 #endif
 
+#include "bantam/compare.h"
 #include "bantam/fit.h"
 #include "bantam/interest.h"
 #include "bantam/make.h"
+#include "bantam/prune.h"
 #include "bantam/task.h"
 
 #endif

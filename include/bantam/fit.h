@@ -137,6 +137,12 @@ BANTAM_API const bantam_fit_model *bantam_fit_model_at(const bantam_fit *fit, si
  * the one with the most parameters, then the most bits, then the first. */
 BANTAM_API const bantam_fit_model *bantam_fit_recommended(const bantam_fit *fit);
 
+/* What bantam_plan() would say of a session if the model's weights were of another type ("b4"),
+ * as bantam_quantize() makes them. Adapters of the options must not be given. */
+BANTAM_API bantam_status bantam_plan_made(const bantam_model *model, const char *type,
+                                          const bantam_session_options *options,
+                                          bantam_plan_info *out, bantam_error *err);
+
 #ifdef __cplusplus
 }
 #endif

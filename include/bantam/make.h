@@ -15,6 +15,17 @@
 extern "C" {
 #endif
 
+/* ---- rotation ---------------------------------------------------------------------------- */
+
+/* A model whose coordinates are turned so that rounding costs it less; docs/ROTATE.md. */
+typedef struct bantam_rotation {
+    size_t struct_size;
+    bool down;        /* also what down multiplies: only this library runs such a file */
+    uint32_t n_seeds; /* signs are drawn so often, and those of the least error kept; 0: once */
+    uint64_t seed;    /* of the first ones */
+    uint32_t threads; /* 0: one per core; changes no bit of the result */
+} bantam_rotation;
+
 /* ---- conversion -------------------------------------------------------------------------- */
 
 typedef struct bantam_convert_options {
@@ -23,6 +34,7 @@ typedef struct bantam_convert_options {
                          source has it */
     bantam_progress_fn progress;
     void *user;
+    const bantam_rotation *rotation; /* NULL: none. Types that are no floats become F16 */
 } bantam_convert_options;
 
 /* Writes a Hugging Face folder or a GGUF file as one GGUF file with the metadata, tensor names
@@ -37,8 +49,8 @@ BANTAM_API bantam_status bantam_convert(const char *in, const char *out,
 typedef struct bantam_quantized {
     bantam_text name;
     const char *from, *type; /* before and after, "F32", "B4" */
-    const char *wanted; /* the type it could not get: its rows are no whole number of blocks
-                           and became F16; NULL else */
+    const char *wanted; /* the type it could not get, because its rows are no whole number of
+                           blocks; NULL else */
     uint64_t n_values, bytes;
     double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
 } bantam_quantized;
@@ -48,7 +60,8 @@ typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
 
 typedef struct bantam_quantize_options {
     size_t struct_size;
-    const char *type; /* of the layers' matrices: "B4", "B8", "Q8_0", "Q4_0"; NULL: B4 */
+    const char *type; /* of the layers' matrices: "B4", "B8", "B3", "B2", "Q8_0", "Q4_0",
+                         "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"; NULL: B4 */
     /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves
      * as its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
     const char *embedding, *output;
@@ -56,6 +69,26 @@ typedef struct bantam_quantize_options {
     bantam_progress_fn progress;
     bantam_quantized_fn report; /* after each tensor, in the order of the file */
     void *user;
+
+    /* "rtn": the nearest values, scales searched; "imatrix": the same, the error of each column
+     * weighted by how large its inputs are; "gptq": columns make up for the errors of those
+     * before them (arXiv 2210.17323). NULL: gptq with calibration texts, imatrix with an
+     * importance file, else rtn. */
+    const char *method;
+    const char *const *calibration; /* files of plain text that inputs are looked at on */
+    size_t n_calibration;
+    size_t calibration_tokens; /* at most; 0: 65536, fewer for wide models */
+    const char *imatrix;       /* an importance file of llama.cpp in place of texts */
+    const char *save_imatrix;  /* where to write what the texts said; "x.dat": the older form */
+    const char *const *tensors; /* "PATTERN=TYPE": other types by name, * any characters, ? one;
+                                   later ones win */
+    size_t n_tensors;
+    /* Not 0: the file has at most so many bytes. Types of the family of `type` are spent where
+     * they save most, by what the model loses with each matrix alone in few bits; types asked
+     * for by name stay. Needs calibration texts. */
+    uint64_t budget_bytes;
+    const bantam_rotation *rotation; /* NULL: none. With method rtn only: inputs that were
+                                        looked at before are others after it */
 } bantam_quantize_options;
 
 /* Writes a Hugging Face folder or a GGUF file as one GGUF file whose matrices have fewer bits.

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/rate.h"
 #include "api/room.h"
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/options.h"
@@ -144,16 +145,47 @@ static bantam_status add_file(bantam_fit *fit, const char *name, const char *pat
 
 /* ---- models of the catalog --------------------------------------------------------------- */
 
-/* As bantam_quantize() chooses; as published where no form is named. */
+/* As bantam_quantize() chooses. */
+static bnt_sketch_types types_made(const bnt_type *made)
+{
+    const bnt_type *const eight = bnt_type_find(made->tile ? BNT_TYPE_B8 : BNT_TYPE_Q8_0);
+    return (bnt_sketch_types){.layers = made,
+                              .embedding = eight,
+                              .norms = bnt_type_find(BNT_TYPE_F32),
+                              .head = eight};
+}
+
+/* As published where no form is named. */
 static bnt_sketch_types types_of(const bnt_registry_row *row, const char *form)
 {
-    const bnt_type *const made = bnt_type_named(form), *const f32 = bnt_type_find(BNT_TYPE_F32);
+    const bnt_type *const made = bnt_type_named(form);
+    if (made) return types_made(made);
+    const bnt_type *const all =
+        bnt_type_find(row->value_bytes == 4 ? BNT_TYPE_F32 : BNT_TYPE_BF16);
+    return (bnt_sketch_types){.layers = all, .embedding = all, .norms = all, .head = all};
+}
+
+bantam_status bantam_plan_made(const bantam_model *model, const char *type,
+                               const bantam_session_options *options, bantam_plan_info *out,
+                               bantam_error *err)
+{
+    const bnt_type *const made = type ? bnt_type_named(type) : NULL;
+    bnt_model *sketch = NULL;
+
+    memset(out, 0, sizeof *out);
     if (!made) {
-        const bnt_type *const all = row->value_bytes == 4 ? f32 : bnt_type_find(BNT_TYPE_BF16);
-        return (bnt_sketch_types){.layers = all, .embedding = all, .norms = all, .head = all};
+        return bnt_fail(err, BANTAM_ERR_INVALID, "plan: %s is no type of weights",
+                        type ? type : "nothing");
     }
-    const bnt_type *const eight = bnt_type_find(made->tile ? BNT_TYPE_B8 : BNT_TYPE_Q8_0);
-    return (bnt_sketch_types){.layers = made, .embedding = eight, .norms = f32, .head = eight};
+    const bnt_sketch_types types = types_made(made);
+    bantam_status status =
+        bnt_model_sketch(&sketch, &model->weights->config, &types, bnt_cpu_flags(), err);
+    if (!status) {
+        bnt_pack_pretend(sketch, false);
+        status = bnt_session_plan(sketch, model->tokenizer.tokens, options, out, err);
+    }
+    bnt_model_close(sketch);
+    return status;
 }
 
 /* Bytes of tensors: those of the language model, and of what else the repository has, which

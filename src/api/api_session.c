@@ -161,3 +161,17 @@ bantam_status bantam_session_generate(bantam_session *session, const bantam_gene
 {
     return bnt_session_generate(session->session, options, fn, user, out, err);
 }
+
+bantam_status bantam_session_speculate(bantam_session *session,
+                                       const bantam_speculation *options, bantam_error *err)
+{
+    /* draft follows struct_size, and so is there in every version. */
+    const bool drafts = options && options->struct_size > offsetof(bantam_speculation, draft);
+    bantam_session *const draft = drafts ? options->draft : NULL;
+    return bnt_session_speculate(session->session, options, draft ? draft->session : NULL, err);
+}
+
+void bantam_session_speculated(const bantam_session *session, bantam_speculated *out)
+{
+    *out = *bnt_session_speculated(session->session);
+}

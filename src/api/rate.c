@@ -16,7 +16,7 @@ static const double meeting_s = 4e-6;
 /* Of the peak of products, what those of one token come to with weights at hand. */
 static const double few_share = 0.3;
 
-/* Of the peaks, in a long prompt: products of matrices of B4 and B8, of other blocks, of
+/* Of the peaks, in a long prompt: products of matrices of B types, of other blocks, of
  * floats, and products of attention. What else there is to do, rounding, norms, gates and
  * unpacking, grows with them and is counted here; threads wait for the last of them after each
  * product. */
@@ -26,12 +26,12 @@ static const double attention_share = 0.57, waiting_share = 0.92;
 typedef struct work {
     double bytes;            /* read for one made token */
     double whole, floats;    /* multiplications and additions of a made token */
-    double own, other, real; /* of a prompt's token, in B4 and B8, other blocks, floats */
+    double own, other, real; /* of a prompt's token, in B types, other blocks, floats */
 } work;
 
 static bool is_own(const bnt_type *type)
 {
-    return type->id == BNT_TYPE_B4 || type->id == BNT_TYPE_B8;
+    return type->tile && !bnt_tile_is_private(type);
 }
 
 /* The head is multiplied with once a prompt, and so counts with made tokens alone. */

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/text.h"
-#include "compress/source.h"
+#include "compress/rotate.h"
 #include "quant/tile.h"
 
 typedef struct converter {
@@ -51,8 +51,8 @@ static bantam_status check_row(const converter *c, const bnt_source_tensor *t,
     for (uint64_t i = 0; i < t->dims[0]; i++) {
         if (fabsf(c->row[i]) <= most) continue;
         return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
-                        "tensor %s: with the adapters it holds %g, which type %s cannot",
-                        t->name, (double)c->row[i], to->name);
+                        "tensor %s: it comes to hold %g, which type %s cannot", t->name,
+                        (double)c->row[i], to->name);
     }
     return BANTAM_OK;
 }
@@ -63,13 +63,13 @@ static bantam_status check_row(const converter *c, const bnt_source_tensor *t,
 static bantam_status write_step(converter *c, const bnt_source_tensor *t, const bnt_type *to,
                                 uint64_t step, size_t bytes, bantam_error *err)
 {
-    if (t->type == to && !t->corrected) {
+    if (t->type == to && bnt_source_is_stored(t)) {
         bnt_gguf_put_data(c->w, t->data + bnt_source_row(t, step) * bytes, bytes);
         return BANTAM_OK;
     }
     bnt_source_decode(t, step, c->row);
-    if (t->corrected) {
-        bnt_source_correct(c->source, t, step, c->row);
+    if (t->corrected) bnt_source_correct(c->source, t, step, c->row);
+    if (!bnt_source_is_stored(t)) {
         const bantam_status status = check_row(c, t, to, err);
         if (status) return status;
     }
@@ -88,8 +88,9 @@ static bantam_status write_tensor(converter *c, const bnt_source_tensor *t, uint
 
     /* It was computed for the whole tensor when that was declared. */
     bnt_type_bytes(to, 1, t->dims[0], &bytes);
-    for (uint64_t r = 0; r < steps && !bnt_gguf_writer_failed(c->w); r++) {
-        const bantam_status status = write_step(c, t, to, r, (size_t)bytes, err);
+    bantam_status status = bnt_source_begin(t, err);
+    for (uint64_t r = 0; !status && r < steps && !bnt_gguf_writer_failed(c->w); r++) {
+        status = write_step(c, t, to, r, (size_t)bytes, err);
         if (status) return status;
         c->written += bytes;
         if (r % 1024 == 0 && c->options.progress &&
@@ -97,7 +98,7 @@ static bantam_status write_tensor(converter *c, const bnt_source_tensor *t, uint
             return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
         }
     }
-    return BANTAM_OK;
+    return status;
 }
 
 /* The widest row decides the scratch. */
@@ -124,7 +125,7 @@ static bantam_status declare(converter *c, bantam_error *err)
     for (size_t i = 0; i < c->source->n_tensors; i++) {
         const bnt_source_tensor *const t = &c->source->tensors[i];
         const bnt_type *const to = type_for(c, t);
-        if (t->type != to && !to->encode) {
+        if ((t->type != to || !bnt_source_is_stored(t)) && !to->encode) {
             return bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "tensor %s: cannot write %s", t->name,
                             to->name);
         }
@@ -193,6 +194,7 @@ bantam_status bnt_convert_source(const bnt_source *source, const char *out,
 bantam_status bnt_convert(const char *in, const char *out,
                           const bantam_convert_options *options, bantam_error *err)
 {
+    const bnt_type *instead = NULL;
     converter c = {0};
     bnt_source source;
 
@@ -200,7 +202,11 @@ bantam_status bnt_convert(const char *in, const char *out,
     bantam_status status = read_options(&c, options, err);
     if (!status) status = bnt_source_open(&source, in, out, err);
     if (status) return status;
-    status = bnt_convert_source(&source, out, options, NULL, err);
+    if (c.options.rotation) {
+        instead = bnt_type_find(BNT_TYPE_F16);
+        status = bnt_rotate_source(&source, c.options.rotation, err);
+    }
+    if (!status) status = bnt_convert_source(&source, out, options, instead, err);
     bnt_source_close(&source);
     return status;
 }

@@ -1,399 +1,273 @@
 /* quantize.c - any readable model to a GGUF file whose matrices have fewer bits.
  *
- * What is written is source.c's; here is which type each tensor gets and how it gets it: slice
- * by slice, the groups of 16 rows of a slice shared by threads. Memory does not grow with the
- * model, and no result depends on the number of threads. Every row is decoded again, so that
- * the report says what was lost.
+ * What is written is source.c's, which type each tensor gets quantize_plan.c's, and how it gets
+ * it quantize_rows.c's or, with feedback from a calibration text, quantize_layers.c's. Here is
+ * the order of things. Memory is that of one layer, whatever the model has, and no result
+ * depends on the number of threads.
  */
 #include "compress/quantize.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/options.h"
-#include "base/pool.h"
-#include "base/text.h"
-#include "compress/source.h"
+#include "compress/quantize_parts.h"
+#include "compress/rotate.h"
 #include "quant/tile.h"
 
-enum {
-    ROWS = BNT_TILE_ROWS,
-    SLICE_BYTES = 1 << 20, /* written at a time, and copied between two looks at the caller */
-    MAX_GROUPS = 1024,     /* of a slice */
-    MAX_THREADS = 256
-};
+enum { MAX_THREADS = 256 };
 
-/* What one group of rows came to. */
-typedef struct group_sums {
-    double error, energy;
-} group_sums;
+/* ---- options ----------------------------------------------------------------------------- */
 
-typedef struct quantizer {
-    bnt_gguf_writer *w;
-    bnt_source source;
-    bantam_quantize_options options;
-    const bnt_type *type, *embedding, *output;
-    bnt_pool *pool;
-    uint64_t total, written;
-    float *floats;      /* owns: per thread the rows of a group, and one row decoded again */
-    size_t n_floats;    /* of one thread */
-    uint8_t *out;       /* owns: a slice */
-    group_sums *sums;   /* owns: of its groups */
-    size_t slice_bytes; /* of out */
-} quantizer;
-
-/* The groups that are being made. */
-typedef struct slice {
-    quantizer *q;
-    const bnt_source_tensor *tensor;
-    const bnt_type *to;
-    uint64_t rows, first; /* of the tensor; the slice's first group */
-    size_t group_bytes;
-} slice;
-
-/* ---- types ------------------------------------------------------------------------------- */
-
-static bool is_matrix(const bnt_source_tensor *t)
+static bantam_status read_method(bnt_quantizer *q, bantam_error *err)
 {
-    bool flat = t->n_dims >= 2;
-    for (uint32_t d = 2; d < t->n_dims; d++) {
-        flat = flat && t->dims[d] == 1;
+    static const char *const names[] = {"rtn", "imatrix", "gptq"};
+    const bantam_quantize_options *const o = &q->options;
+    const bool texts = o->n_calibration > 0;
+    int method = texts ? BNT_METHOD_GPTQ : o->imatrix ? BNT_METHOD_IMATRIX : BNT_METHOD_RTN;
+
+    for (int i = 0; o->method && i < 3; i++) {
+        if (strcmp(o->method, names[i]) == 0) {
+            q->method = (bnt_quantize_method)i;
+            break;
+        }
+        if (i == 2) {
+            return bnt_fail(err, BANTAM_ERR_INVALID,
+                            "method %s: expected one of rtn, imatrix, gptq", o->method);
+        }
     }
-    return flat;
-}
-
-static bool is_named(const bnt_source_tensor *t, const char *name)
-{
-    return strcmp(t->name, name) == 0;
-}
-
-/* What is asked for the tensor; NULL where it is none of those that are quantized. Matrices
- * outside of layers, embedding and head (of an image encoder, say) stay what they are. */
-static const bnt_type *wanted(const quantizer *q, const bnt_source_tensor *t)
-{
-    if (!is_matrix(t)) return NULL;
-    if (is_named(t, "token_embd.weight")) return q->embedding;
-    if (is_named(t, "output.weight")) return q->output;
-    return strncmp(t->name, "blk.", 4) == 0 ? q->type : NULL;
-}
-
-static bool fits(const bnt_type *type, const bnt_source_tensor *t)
-{
-    return t->dims[0] % type->block_values == 0;
-}
-
-static const bnt_type *type_for(const quantizer *q, const bnt_source_tensor *t)
-{
-    const bnt_type *const want = wanted(q, t);
-    if (want) return fits(want, t) ? want : bnt_type_find(BNT_TYPE_F16);
-    return t->n_dims < 2 ? bnt_type_find(BNT_TYPE_F32) : t->type;
-}
-
-static bantam_status read_type(const char *name, const bnt_type *fallback, bool floats_too,
-                               const bnt_type **out, bantam_error *err)
-{
-    static const bnt_type_id ids[] = {BNT_TYPE_B4,  BNT_TYPE_B8,   BNT_TYPE_Q8_0, BNT_TYPE_Q4_0,
-                                      BNT_TYPE_F16, BNT_TYPE_BF16, BNT_TYPE_F32};
-    const size_t n = floats_too ? sizeof ids / sizeof *ids : 4;
-
-    *out = name ? bnt_type_named(name) : fallback;
-    for (size_t i = 0; *out && i < n; i++) {
-        if ((*out)->id == ids[i]) return BANTAM_OK;
+    if (!o->method) q->method = (bnt_quantize_method)method;
+    if (q->method == BNT_METHOD_GPTQ && !texts) {
+        return bnt_fail(err, BANTAM_ERR_INVALID, "method gptq: expected a calibration text");
     }
-    return bnt_fail(err, BANTAM_ERR_INVALID, "type %s: expected one of B4, B8, Q8_0, Q4_0%s",
-                    name, floats_too ? ", F16, BF16, F32" : "");
+    if (q->method == BNT_METHOD_IMATRIX && !texts && !o->imatrix) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "method imatrix: expected a calibration text or an importance file");
+    }
+    if (o->imatrix && (texts || q->method != BNT_METHOD_IMATRIX)) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "importance file %s: expected method imatrix and no calibration text",
+                        o->imatrix);
+    }
+    if (texts && q->method == BNT_METHOD_RTN) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "method rtn: expected no calibration text, which it has no use for");
+    }
+    if (o->save_imatrix && !texts) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "importance file %s: expected a calibration text to make it from",
+                        o->save_imatrix);
+    }
+    if (o->budget_bytes && !texts) {
+        return bnt_fail(err, BANTAM_ERR_INVALID,
+                        "a budget: expected a calibration text to measure with which tensors "
+                        "bits are best spent");
+    }
+    if (o->rotation && q->method != BNT_METHOD_RTN) {
+        return bnt_fail(
+            err, BANTAM_ERR_INVALID,
+            "a rotation changes the inputs that method %s looks at: write the rotated "
+            "model first (bantam convert --rotate), then quantize that",
+            names[q->method]);
+    }
+    return BANTAM_OK;
 }
 
-static bantam_status read_options(quantizer *q, const bantam_quantize_options *options,
+static bantam_status read_options(bnt_quantizer *q, const bantam_quantize_options *options,
                                   bantam_error *err)
 {
     bantam_quantize_options *const o = &q->options;
-    bantam_status status = bnt_options_copy(o, sizeof *o, options, "quantize options", err);
-    if (!status) status = read_type(o->type, bnt_type_find(BNT_TYPE_B4), false, &q->type, err);
-    if (status) return status;
-
-    /* Four bits cost most where the embedding serves as the head, too. */
-    const bool own = q->type->tile != NULL;
-    const bnt_type *const eight = bnt_type_find(own ? BNT_TYPE_B8 : BNT_TYPE_Q8_0);
-    status = read_type(o->embedding, eight, true, &q->embedding, err);
-    return status ? status : read_type(o->output, eight, true, &q->output, err);
-}
-
-/* ---- one group --------------------------------------------------------------------------- */
-
-static void encode_rows(const bnt_type *to, const float *rows, uint32_t n_rows, size_t columns,
-                        uint8_t *out)
-{
-    if (to->tile) {
-        bnt_tile_encode(to, rows, n_rows, columns, NULL, out);
-        return;
-    }
-    const size_t row_bytes = columns / to->block_values * to->block_bytes;
-    for (uint32_t r = 0; r < n_rows; r++) {
-        to->encode(rows + r * columns, out + r * row_bytes, columns);
-    }
-}
-
-/* Where a value is not finite the energy is not either, and nothing is encoded. */
-static void make_group(void *context, size_t task, uint32_t thread)
-{
-    const slice *const s = context;
-    const uint64_t begin = (s->first + task) * ROWS;
-    const uint32_t n_rows = (uint32_t)(s->rows - begin < ROWS ? s->rows - begin : ROWS);
-    const size_t columns = (size_t)s->tensor->dims[0];
-    float *const rows = s->q->floats + thread * s->q->n_floats;
-    float *const again = rows + n_rows * columns;
-    uint8_t *const out = s->q->out + task * s->group_bytes;
-    group_sums sums = {0.0, 0.0};
-
-    for (uint32_t r = 0; r < n_rows; r++) {
-        bnt_source_decode(s->tensor, begin + r, rows + r * columns);
-        for (size_t c = 0; c < columns; c++) {
-            const double x = (double)rows[r * columns + c];
-            sums.energy += x * x;
-        }
-    }
-    if (isfinite(sums.energy)) {
-        encode_rows(s->to, rows, n_rows, columns, out);
-        for (uint32_t r = 0; r < n_rows; r++) {
-            bnt_type_decode_row(s->to, out, columns, r, again);
-            for (size_t c = 0; c < columns; c++) {
-                const double off = (double)again[c] - (double)rows[r * columns + c];
-                sums.error += off * off;
-            }
-        }
-    }
-    s->q->sums[task] = sums;
+    const bantam_status status =
+        bnt_options_copy(o, sizeof *o, options, "quantize options", err);
+    return status ? status : read_method(q, err);
 }
 
 /* ---- one tensor -------------------------------------------------------------------------- */
 
-static bantam_status tell_progress(const quantizer *q, bantam_error *err)
+bantam_status bnt_quantize_tell(const bnt_quantizer *q, bantam_error *err)
 {
     const bantam_quantize_options *const o = &q->options;
-    if (!o->progress || o->progress(o->user, q->written, q->total)) return BANTAM_OK;
+    if (!o->progress || o->progress(o->user, q->done, q->total)) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
 }
 
-static bantam_status put(quantizer *q, const uint8_t *data, size_t size, bantam_error *err)
+/* Into the file. What goes wrong with that is told by the writer's commit; there is no use in
+ * making more. */
+static bantam_status put_file(void *user, const uint8_t *data, size_t size, bantam_error *err)
 {
+    bnt_quantizer *const q = user;
     bnt_gguf_put_data(q->w, data, size);
-    q->written += size;
-    return tell_progress(q, err);
+    if (bnt_gguf_writer_failed(q->w)) return BANTAM_ERR_IO;
+    q->done += size;
+    return bnt_quantize_tell(q, err);
 }
 
-/* Rows that keep type and order. */
-static bantam_status copy_tensor(quantizer *q, const bnt_source_tensor *t, uint64_t bytes,
-                                 bantam_error *err)
+static bantam_status put_made(bnt_quantizer *q, bnt_quantize_step *step, bantam_error *err)
 {
+    enum { SLICE = 1 << 20 };
     bantam_status status = BANTAM_OK;
-    for (uint64_t at = 0; !status && at < bytes && !bnt_gguf_writer_failed(q->w);) {
-        const size_t n = bytes - at < SLICE_BYTES ? (size_t)(bytes - at) : SLICE_BYTES;
-        status = put(q, t->data + at, n, err);
-        at += n;
+    for (size_t at = 0; !status && at < step->bytes; at += SLICE) {
+        const size_t left = (size_t)step->bytes - at;
+        status = put_file(q, step->made + at, left < SLICE ? left : SLICE, err);
     }
+    bnt_free(step->made);
+    step->made = NULL;
     return status;
 }
 
-static bantam_status check_sums(const slice *s, const group_sums *sums, bantam_error *err)
+static void report(const bnt_quantizer *q, const bnt_quantize_step *step)
 {
-    if (!isfinite(sums->energy)) {
-        return bnt_fail(err, BANTAM_ERR_FORMAT,
-                        "tensor %s: it holds values that are no finite numbers",
-                        s->tensor->name);
-    }
-    if (!isfinite(sums->error)) {
-        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
-                        "tensor %s: it holds values too large for type %s", s->tensor->name,
-                        s->to->name);
-    }
-    return BANTAM_OK;
-}
-
-/* Zero where it exceeds 64 bits. */
-static uint64_t group_bytes_of(const bnt_type *to, const bnt_source_tensor *t)
-{
-    uint64_t bytes = 0;
-    bnt_type_bytes(to, ROWS, t->dims[0], &bytes);
-    return bytes;
-}
-
-/* Makes all groups, a slice at a time; bytes are the tensor's. */
-static bantam_status make_tensor(quantizer *q, const bnt_source_tensor *t, const bnt_type *to,
-                                 uint64_t bytes, group_sums *all, bantam_error *err)
-{
-    slice s = {q, t, to, bnt_source_rows(t), 0, (size_t)group_bytes_of(to, t)};
-    const uint64_t n_groups = (s.rows + ROWS - 1) / ROWS;
-    const size_t room = q->slice_bytes / s.group_bytes;
-    const size_t most = room < MAX_GROUPS ? room : MAX_GROUPS;
-    bantam_status status = BANTAM_OK;
-
-    while (!status && s.first < n_groups && !bnt_gguf_writer_failed(q->w)) {
-        const size_t n = n_groups - s.first < most ? (size_t)(n_groups - s.first) : most;
-        const uint64_t left = bytes - s.first * s.group_bytes;
-        const uint64_t size = (uint64_t)n * s.group_bytes;
-
-        bnt_pool_run(q->pool, make_group, &s, n);
-        for (size_t i = 0; i < n; i++) {
-            all->error += q->sums[i].error;
-            all->energy += q->sums[i].energy;
-        }
-        status = check_sums(&s, all, err);
-        if (!status) status = put(q, q->out, (size_t)(size < left ? size : left), err);
-        s.first += n;
-    }
-    return status;
-}
-
-static bool is_copied(const bnt_source_tensor *t, const bnt_type *to)
-{
-    return t->type == to && !t->head_dim;
-}
-
-static bantam_status write_tensor(quantizer *q, const bnt_source_tensor *t, bantam_error *err)
-{
-    const bnt_type *const want = wanted(q, t), *const to = type_for(q, t);
-    group_sums sums = {0.0, 0.0};
-    uint64_t bytes = 0;
-
-    bnt_type_bytes(to, bnt_source_rows(t), t->dims[0], &bytes);
-    const bantam_status status = is_copied(t, to) ? copy_tensor(q, t, bytes, err)
-                                                  : make_tensor(q, t, to, bytes, &sums, err);
-    if (status || !q->options.report) return status;
-
-    const bantam_quantized report = {
+    const bnt_source_tensor *const t = step->tensor;
+    const bantam_quantized told = {
         .name = {t->name, strlen(t->name)},
         .from = t->type->name,
-        .type = to->name,
-        .wanted = want && want != to ? want->name : NULL,
+        .type = step->to->name,
+        .wanted = step->wanted && step->wanted != step->to ? step->wanted->name : NULL,
         .n_values = bnt_source_rows(t) * t->dims[0],
-        .bytes = bytes,
-        .squared_error = sums.error,
-        .squared_values = sums.energy,
+        .bytes = step->bytes,
+        .squared_error = step->error,
+        .squared_values = step->energy,
     };
-    q->options.report(q->options.user, &report);
-    return BANTAM_OK;
+    q->options.report(q->options.user, &told);
+}
+
+static bantam_status write_step(bnt_quantizer *q, bnt_quantize_step *step, bantam_error *err)
+{
+    bantam_status status = BANTAM_OK;
+
+    if (q->method == BNT_METHOD_GPTQ) status = bnt_quantize_prepare(q, step, err);
+    if (status) return status;
+    if (step->made) {
+        status = put_made(q, step, err);
+    } else if (bnt_quantize_is_copy(step)) {
+        status = bnt_row_maker_copy(step, put_file, q, err);
+    } else {
+        status = bnt_row_maker_run(&q->rows, step, put_file, q, err);
+    }
+    if (!status && q->options.report) report(q, step);
+    return status;
 }
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
-static bantam_status check_tensors(const quantizer *q, bantam_error *err)
-{
-    bool any = false, head = false;
-
-    for (size_t i = 0; i < q->source.n_tensors; i++) {
-        const bnt_source_tensor *const t = &q->source.tensors[i];
-        any = any || wanted(q, t);
-        head = head || is_named(t, "output.weight");
-    }
-    if (!any) {
-        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
-                        "none of the %zu tensors is a matrix of a layer, an embedding or a "
-                        "head: there is nothing to quantize",
-                        q->source.n_tensors);
-    }
-    if (q->options.output && !head) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "type %s for the output: the model has no output matrix, its embedding "
-                        "serves as one",
-                        q->options.output);
-    }
-    return BANTAM_OK;
-}
-
-static void declare(quantizer *q)
+static void declare(bnt_quantizer *q)
 {
     bool interleaved = false;
-    for (size_t i = 0; i < q->source.n_tensors; i++) {
-        interleaved = interleaved || type_for(q, &q->source.tensors[i])->tile;
+    for (size_t i = 0; i < q->plan.n_steps; i++) {
+        interleaved = interleaved || q->plan.steps[i].to->tile;
     }
     if (interleaved) bnt_gguf_align(q->w, BNT_TILE_LINE);
-    for (size_t i = 0; i < q->source.n_tensors; i++) {
-        const bnt_source_tensor *const t = &q->source.tensors[i];
-        bnt_gguf_declare(q->w, bnt_text_of(t->name), type_for(q, t), t->n_dims, t->dims);
+    for (size_t i = 0; i < q->plan.n_steps; i++) {
+        const bnt_quantize_step *const step = &q->plan.steps[i];
+        const bnt_source_tensor *const t = step->tensor;
+        const bantam_text name = {t->name, strlen(t->name)};
+        bnt_gguf_declare(q->w, name, step->to, t->n_dims, t->dims);
     }
     q->total = bnt_gguf_writer_total(q->w);
 }
 
-/* Scratch for the widest tensor that is made, shared by all; a slice holds a group for every
- * thread at least. */
-static bantam_status take_scratch(quantizer *q, bantam_error *err)
+/* What the method wants to know before the first tensor. */
+static bantam_status look_ahead(bnt_quantizer *q, bantam_error *err)
 {
-    const uint32_t n_threads = bnt_pool_threads(q->pool);
-    const uint64_t most = SIZE_MAX / n_threads / sizeof *q->floats;
-    uint64_t widest = 1, floats = 0;
+    const uint64_t file = q->total;
+    bantam_status status = BANTAM_OK;
 
-    for (size_t i = 0; i < q->source.n_tensors; i++) {
-        const bnt_source_tensor *const t = &q->source.tensors[i];
-        const bnt_type *const to = type_for(q, t);
-        if (is_copied(t, to)) continue;
-        const uint64_t rows = bnt_source_rows(t), bytes = group_bytes_of(to, t);
-        uint64_t n = 0;
-        const bool sound = bnt_mul_u64((rows < ROWS ? rows : ROWS) + 1, t->dims[0], &n);
-        if (!sound || n > most || !bytes || bytes > most) goto fail;
-        if (n > floats) floats = n;
-        if (bytes > widest) widest = bytes;
+    if (q->options.imatrix) return bnt_quantize_load_weights(q, err);
+    if (q->method == BNT_METHOD_GPTQ) {
+        q->total += bnt_quantize_layers_work(q);
+        return bnt_calibration_begin(&q->calibration, q->model, q->pool, &q->text, true, err);
     }
-    q->n_floats = (size_t)floats;
-    q->slice_bytes = (size_t)widest * n_threads;
-    if (q->slice_bytes < SLICE_BYTES) q->slice_bytes = SLICE_BYTES;
-    q->floats = bnt_calloc(n_threads * q->n_floats, sizeof *q->floats);
-    q->out = bnt_alloc(q->slice_bytes);
-    q->sums = bnt_calloc(MAX_GROUPS, sizeof *q->sums);
-    if (q->floats && q->out && q->sums) return BANTAM_OK;
-
-fail:
-    return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for rows of the widest tensor");
+    if (q->method == BNT_METHOD_IMATRIX) {
+        q->total += file;
+        status = bnt_quantize_gather(q, err);
+        q->done = file;
+    }
+    return status;
 }
 
-static bantam_status write_tensors(quantizer *q, bantam_error *err)
+static bantam_status write_tensors(bnt_quantizer *q, bantam_error *err)
 {
-    uint32_t n_threads = q->options.threads ? q->options.threads : bnt_cpu_cores();
-    if (n_threads > MAX_THREADS) n_threads = MAX_THREADS;
-    bantam_status status = bnt_pool_open(&q->pool, n_threads, err);
-    if (status) return status;
-
     declare(q);
+    q->done = 0;
     /* A shape that cannot be declared is the writer's error to tell. */
     if (bnt_gguf_writer_failed(q->w)) return BANTAM_OK;
-    status = take_scratch(q, err);
-    for (size_t i = 0; !status && i < q->source.n_tensors; i++) {
-        status = write_tensor(q, &q->source.tensors[i], err);
+    bantam_status status = bnt_row_maker_init(&q->rows, q->pool, &q->plan, err);
+    if (!status) status = look_ahead(q, err);
+    for (size_t i = 0; !status && i < q->plan.n_steps; i++) {
+        status = write_step(q, &q->plan.steps[i], err);
     }
-    q->written = q->total;
-    return status ? status : tell_progress(q, err);
+    if (status && bnt_gguf_writer_failed(q->w)) return BANTAM_OK;
+    q->done = q->total;
+    return status ? status : bnt_quantize_tell(q, err);
+}
+
+/* Types that fit the budget. How many bytes are no tensor's is seen by beginning the file as
+ * it would be without one; the name of another type may be longer, by less than a line. */
+static bantam_status fit_budget(bnt_quantizer *q, const char *out, bantam_error *err)
+{
+    uint64_t header = BNT_TILE_LINE;
+    bantam_status status = bnt_gguf_writer_open(&q->w, out, err);
+    if (!status) status = bnt_source_put_pairs(&q->source, q->plan.type, q->w, err);
+    if (!status) {
+        declare(q);
+        header += q->total;
+        for (size_t i = 0; i < q->plan.n_steps; i++) {
+            header -= q->plan.steps[i].bytes;
+        }
+    }
+    /* A shape that cannot be declared is told of when the file is written. */
+    const bool told_later = !status && bnt_gguf_writer_failed(q->w);
+    bnt_gguf_writer_abort(q->w);
+    q->w = NULL;
+    return status || told_later ? status : bnt_quantize_fit(q, header, err);
+}
+
+static bantam_status write_file(bnt_quantizer *q, const char *out, bantam_error *err)
+{
+    bantam_status status = bnt_gguf_writer_open(&q->w, out, err);
+    if (status) return status;
+    status = bnt_source_put_pairs(&q->source, q->plan.type, q->w, err);
+    if (!status) status = write_tensors(q, err);
+    if (!status) status = bnt_archive_check(q->source.archive, err);
+    if (status) return status;
+    status = bnt_gguf_writer_commit(q->w, err);
+    q->w = NULL;
+    return status;
+}
+
+static bantam_status open_pool(bnt_quantizer *q, bantam_error *err)
+{
+    const uint32_t wanted = q->options.threads ? q->options.threads : bnt_cpu_cores();
+    return bnt_pool_open(&q->pool, wanted < MAX_THREADS ? wanted : MAX_THREADS, err);
 }
 
 bantam_status bnt_quantize(const char *in, const char *out,
                            const bantam_quantize_options *options, bantam_error *err)
 {
-    quantizer q = {0};
+    bnt_quantizer q = {0};
 
     bantam_status status = read_options(&q, options, err);
     if (!status) status = bnt_source_open(&q.source, in, out, err);
     if (status) return status;
-    status = check_tensors(&q, err);
-    if (!status) status = bnt_gguf_writer_open(&q.w, out, err);
-    if (status) goto done;
-
-    status = bnt_source_put_pairs(&q.source, q.type, q.w, err);
-    if (!status) status = write_tensors(&q, err);
-    if (!status) status = bnt_archive_check(q.source.archive, err);
+    if (q.options.rotation) status = bnt_rotate_source(&q.source, q.options.rotation, err);
     if (!status) {
-        status = bnt_gguf_writer_commit(q.w, err);
-        q.w = NULL;
+        status = bnt_quantize_plan_init(&q.plan, &q.source, &q.options,
+                                        q.method == BNT_METHOD_GPTQ, err);
     }
+    if (!status) status = open_pool(&q, err);
+    if (!status && q.options.n_calibration) status = bnt_quantize_read_texts(&q, err);
+    if (!status && q.options.budget_bytes) status = fit_budget(&q, out, err);
+    if (!status) status = write_file(&q, out, err);
+    if (!status && q.options.save_imatrix) status = bnt_quantize_save_weights(&q, err);
 
-done:
     bnt_gguf_writer_abort(q.w);
+    bnt_calibration_end(&q.calibration);
+    bnt_calibration_free(&q.text);
+    bnt_row_maker_deinit(&q.rows);
+    bnt_quantize_plan_deinit(&q.plan);
     bnt_pool_close(q.pool);
+    bnt_model_close(q.opened);
     bnt_source_close(&q.source);
-    bnt_free(q.floats);
-    bnt_free(q.out);
-    bnt_free(q.sums);
     return status;
 }

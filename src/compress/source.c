@@ -18,7 +18,7 @@
 
 /* ---- the list ---------------------------------------------------------------------------- */
 
-static bantam_status add_tensor(bnt_source *s, const bnt_source_tensor *t, bantam_error *err)
+bantam_status bnt_source_add(bnt_source *s, const bnt_source_tensor *t, bantam_error *err)
 {
     bnt_source_tensor *const grown = (bnt_source_tensor *)bnt_grow(
         s->tensors, &s->capacity, s->n_tensors, sizeof *s->tensors);
@@ -43,7 +43,7 @@ static bantam_status add_matrix(bnt_source *s, const char *name, const bnt_matri
     t.dims[0] = m->columns;
     t.dims[1] = m->rows;
     snprintf(t.name, sizeof t.name, "%s", name);
-    return add_tensor(s, &t, err);
+    return bnt_source_add(s, &t, err);
 }
 
 /* Vectors lie in the model as floats, whatever the file had; every reader wants them so. */
@@ -54,7 +54,7 @@ static bantam_status add_vector(bnt_source *s, const char *name, const float *va
     t.data = (const uint8_t *)values;
     t.dims[0] = n;
     snprintf(t.name, sizeof t.name, "%s", name);
-    return add_tensor(s, &t, err);
+    return bnt_source_add(s, &t, err);
 }
 
 static bantam_status add_layer(bnt_source *s, uint32_t layer, bantam_error *err)
@@ -120,7 +120,7 @@ static bantam_status add_archive(bnt_source *s, bantam_error *err)
             .type = found->type, .data = found->data, .n_dims = found->n_dims};
         memcpy(t.dims, found->dims, sizeof t.dims);
         snprintf(t.name, sizeof t.name, "%.*s", (int)found->name.size, found->name.data);
-        status = add_tensor(s, &t, err);
+        status = bnt_source_add(s, &t, err);
     }
     return status;
 }
@@ -171,6 +171,7 @@ bantam_status bnt_source_open(bnt_source *s, const char *in, const char *out, ba
 
 void bnt_source_close(bnt_source *s)
 {
+    if (s->maker) s->maker->close(s->maker);
     bnt_free(s->tensors);
     bnt_free(s->divisors);
     bnt_spec_deinit(&s->spec);
@@ -181,8 +182,16 @@ void bnt_source_close(bnt_source *s)
 
 /* ---- metadata ---------------------------------------------------------------------------- */
 
-bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
-                                   bnt_gguf_writer *w, bantam_error *err)
+bool bnt_source_keeps(const bnt_gguf_pair *pair, const bnt_type *type)
+{
+    const bool typed = bnt_text_is(pair->key, "general.file_type") ||
+                       bnt_text_is(pair->key, "bantam.file_type");
+    return !bnt_text_is(pair->key, "general.alignment") && !(type && typed) &&
+           !bnt_text_starts_with(pair->key, "split.");
+}
+
+static bantam_status put_pairs(const bnt_source *s, const bnt_type *type, bnt_gguf_writer *w,
+                               bantam_error *err)
 {
     if (s->model) {
         const bnt_config *const config = &s->model->config;
@@ -196,14 +205,18 @@ bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
     const bnt_gguf *const gguf = bnt_archive_gguf(s->archive);
     for (size_t i = 0; i < bnt_gguf_n_pairs(gguf); i++) {
         const bnt_gguf_pair *const pair = bnt_gguf_pair_at(gguf, i);
-        const bool typed = bnt_text_is(pair->key, "general.file_type") ||
-                           bnt_text_is(pair->key, "bantam.file_type");
-        const bool container = bnt_text_is(pair->key, "general.alignment") || (type && typed) ||
-                               (pair->key.size > 6 && !memcmp(pair->key.data, "split.", 6));
-        if (!container) bnt_gguf_put_pair(w, pair);
+        if (bnt_source_keeps(pair, type)) bnt_gguf_put_pair(w, pair);
     }
     if (type) bnt_convert_file_type(w, type);
     return BANTAM_OK;
+}
+
+bantam_status bnt_source_put_pairs(const bnt_source *s, const bnt_type *type,
+                                   bnt_gguf_writer *w, bantam_error *err)
+{
+    const bantam_status status = put_pairs(s, type, w, err);
+    if (!status && s->maker) s->maker->put_pairs(s->maker, w);
+    return status;
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */
@@ -226,10 +239,25 @@ uint64_t bnt_source_row(const bnt_source_tensor *t, uint64_t r)
     return r - in_head + in_head % 2 * (t->rope_dims / 2) + in_head / 2;
 }
 
-void bnt_source_decode(const bnt_source_tensor *t, uint64_t r, float *out)
+bantam_status bnt_source_begin(const bnt_source_tensor *t, bantam_error *err)
+{
+    return t->maker ? t->maker->begin(t->maker, t, err) : BANTAM_OK;
+}
+
+/* Row r of the file as the source has it. */
+void bnt_source_read(const bnt_source_tensor *t, uint64_t r, float *out)
 {
     bnt_type_decode_row(t->type, t->data, (size_t)t->dims[0], (size_t)bnt_source_row(t, r),
                         out);
+}
+
+void bnt_source_decode(const bnt_source_tensor *t, uint64_t r, float *out)
+{
+    if (t->maker) {
+        t->maker->make(t->maker, t, r, out);
+        return;
+    }
+    bnt_source_read(t, r, out);
 }
 
 /* Row r of B A, rank by rank, as the pass adds what it computes of them. */

@@ -16,6 +16,10 @@ bnt_tile_index bnt_tile_place(const bnt_type *type)
     switch ((int)type->id) {
     case BNT_TYPE_B4:
         return BNT_TILE_B4;
+    case BNT_TYPE_B3:
+        return BNT_TILE_B3;
+    case BNT_TYPE_B2:
+        return BNT_TILE_B2;
     case BNT_TYPE_B8:
         return BNT_TILE_B8;
     case BNT_TYPE_Q4_0_R16:

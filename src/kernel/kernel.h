@@ -47,10 +47,10 @@ typedef struct bnt_acts {
 /* ---- products ---------------------------------------------------------------------------
  *
  * y[t][r] = sum over columns of W[r][c] x[t][c], W an interleaved type of tile.h, D the exact
- * integer dot product of signed codes (c - 8, c, c - 32; plain c for Q4_K and Q5_K) and q.
+ * integer dot product of signed codes (c less its zero; plain c for Q4_K and Q5_K) and q.
  * Starting from y = 0, block by block in order of columns:
  *
- *   B4              T = sum over spans of s * D(span), exact   y = fma((float)T, d * dx, y)
+ *   B4, B3, B2      T = sum over spans of s * D(span), exact   y = fma((float)T, d * dx, y)
  *   B8              T = D(block)                               y = fma((float)T, d * dx, y)
  *   Q4_0, Q8_0      t = 0; each span: t = fma((float)D, s, t)               y = fma(t, dx, y)
  *   Q4_K, Q5_K      t = 0; each span: t = fma((float)D, d * s, t); with M = sum over spans of
@@ -96,10 +96,14 @@ typedef void (*bnt_rows_fn)(const bnt_rows *w, const float *x, size_t x_stride,
  *   keys    f32, f16: (head_dim, 16): dimension by dimension, 16 positions side by side
  *           q8: int8 (head_dim, 16), then fp16 (ceil(head_dim / 32), 16): one scale for each
  *           32 dimensions of a position
- *   values  f32, f16: (head_dim); q8: blocks of 32 as Q8_0 (fp16 scale, 32 int8), the last one
- *           padded with zeros
+ *           q4: bytes (ceil(head_dim / 2), 16), then scales as q8: byte i of row e holds, for
+ *           position i, dimension 2 e in its low half and 2 e + 1 in its high half
+ *   values  f32, f16: (head_dim); q8: blocks of 32 as Q8_0 (fp16 scale, 32 int8), q4: as Q4_0
+ *           (fp16 scale, 16 bytes: byte i holds dimension i in its low half and 16 + i in its
+ *           high half); the last one padded with codes that count as zero
  *
- * A q8 key or value counts as scale * (float)code, rounded to float.
+ * A q8 key or value counts as scale * (float)code, a q4 one as scale * (float)(code - 8),
+ * rounded to float.
  */
 enum { BNT_KEY_POSITIONS = 16, BNT_CHUNK_POSITIONS = 64 };
 
@@ -107,6 +111,7 @@ typedef enum bnt_kv_form {
     BNT_KV_FORM_F32,
     BNT_KV_FORM_F16,
     BNT_KV_FORM_Q8,
+    BNT_KV_FORM_Q4,
     BNT_KV_FORMS
 } bnt_kv_form;
 
@@ -142,6 +147,8 @@ typedef struct bnt_softmax {
  */
 typedef enum bnt_tile_index {
     BNT_TILE_B4,
+    BNT_TILE_B3,
+    BNT_TILE_B2,
     BNT_TILE_B8,
     BNT_TILE_Q4_0,
     BNT_TILE_Q8_0,
@@ -204,6 +211,11 @@ typedef struct bnt_kernels {
      * 2i, b = 2i + 1; halves: a = i, b = i + n / 2. */
     void (*rope_adjacent_f32)(float *x, const float *cos, const float *sin, size_t n);
     void (*rope_halves_f32)(float *x, const float *cos, const float *sin, size_t n);
+
+    /* The Walsh-Hadamard transform of x, n 0 or a power of two: for half = 1, 2, 4, ... below n
+     * each pair a = x[i], b = x[i + half] (i without the bit half) becomes a + b, a - b; then
+     * x[i] *= scale. */
+    void (*hadamard_f32)(float *x, size_t n, float scale);
 
     /* Half precision, rounding to nearest even. */
     void (*f32_to_f16)(uint16_t *out, const float *x, size_t n);

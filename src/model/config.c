@@ -2,6 +2,7 @@
  * them is left to config_gguf.c and config_hf.c; holding them against tensors to weights.c. */
 #include "model/config.h"
 
+#include "kernel/hadamard.h"
 #include "model/config_read.h"
 
 #include <inttypes.h>
@@ -105,6 +106,22 @@ static bantam_status check_rope(const bnt_config *c, bantam_error *err)
     return status;
 }
 
+static bantam_status check_hadamard(const bnt_config *c, bantam_error *err)
+{
+    if (c->down_hadamard == 0) return BANTAM_OK;
+    if (c->n_ffn % c->down_hadamard) {
+        return bnt_fail(err, BANTAM_ERR_FORMAT,
+                        "order of the rotation before down: expected a divisor of %" PRIu32
+                        ", found %" PRIu32,
+                        c->n_ffn, c->down_hadamard);
+    }
+    if (bnt_hadamard_factor(c->down_hadamard)) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                    "order of the rotation before down: no Hadamard matrix of order %" PRIu32
+                    " is known here",
+                    c->down_hadamard);
+}
+
 static bantam_status check_query_scale(const bnt_config *c, bantam_error *err)
 {
     if (c->query_scale_beta == 0.0) return BANTAM_OK;
@@ -143,6 +160,7 @@ bantam_status bnt_config_settle(bnt_config *c, bantam_error *err)
 {
     bantam_status status = check_shape(c, err);
     if (!status) status = check_rope(c, err);
+    if (!status) status = check_hadamard(c, err);
     if (!status) status = check_query_scale(c, err);
     if (!status) settle_window(c);
     return status;

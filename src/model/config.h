@@ -36,6 +36,9 @@ typedef struct bnt_config {
         high_freq_factor;                          /* llama3; factor also yarn, linear */
     double beta_fast, beta_slow, attention_factor; /* yarn; factor multiplies cos, sin */
     uint32_t original_context_tokens;
+    /* What `down` multiplies is turned by Hadamard matrices of this order first; 0: it is not.
+     */
+    uint32_t down_hadamard;
     bantam_rope int8_rope; /* PhoneLM's form; BANTAM_ROPE_FLOAT for all others */
 
     /* q *= 1 + beta * ln(1 + floor(pos / original)); beta 0: off. Ministral 3. */

@@ -301,6 +301,23 @@ static bantam_status read_switches(const reader *r, bnt_config *c)
     return status;
 }
 
+/* Models of any architecture, whose other keys stay as they were. */
+static bantam_status read_rotation(const reader *r, bnt_config *c)
+{
+    static const char kind_key[] = "bantam.rotate.down", size_key[] = "bantam.rotate.down.size";
+    bantam_text kind = {0};
+    bantam_status status = bnt_gguf_text(r->gguf, kind_key, &kind, r->err);
+
+    if (status || !kind.data) return status;
+    if (!bnt_text_is(kind, "hadamard")) {
+        return bnt_fail(r->err, BANTAM_ERR_UNSUPPORTED, "%s: expected hadamard, found %.*s",
+                        kind_key, BNT_TEXT_ARG(kind));
+    }
+    status = bnt_gguf_u32(r->gguf, size_key, &c->down_hadamard, r->err);
+    if (status || c->down_hadamard) return status;
+    return bnt_fail(r->err, BANTAM_ERR_FORMAT, "%s: expected a number above 0", size_key);
+}
+
 bantam_status bnt_config_from_gguf(bnt_config *c, const bnt_archive *archive, bantam_error *err)
 {
     const bnt_gguf *const gguf = bnt_archive_gguf(archive);
@@ -335,5 +352,6 @@ bantam_status bnt_config_from_gguf(bnt_config *c, const bnt_archive *archive, ba
     if (!status) status = read_rope(&r, c, archive);
     if (!status) status = read_window(&r, c);
     if (!status) status = read_switches(&r, c);
+    if (!status) status = read_rotation(&r, c);
     return status;
 }

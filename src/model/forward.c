@@ -15,16 +15,13 @@ static bnt_input normed(const bnt_pass *p, const float *norm)
 /* The input of a product to whoever watches it. */
 static void show(const bnt_pass *p, const bnt_input *in, uint32_t layer, bnt_place place)
 {
-    const bnt_kernels *const kernels = &p->model->kernels;
     if (!p->tap) return;
-    if (!in->norm) {
+    if (!bnt_input_is_made(in)) {
         p->tap(p->tap_user, layer, place, in->n, in->x);
         return;
     }
     for (uint32_t i = 0; i < in->n; i++) {
-        kernels->rms_norm_f32(p->work->row, in->x + (size_t)i * in->columns, in->norm,
-                              in->columns, p->model->config.norm_eps);
-        p->tap(p->tap_user, layer, place, 1, p->work->row);
+        p->tap(p->tap_user, layer, place, 1, bnt_input_row(p, in, i, p->work->row));
     }
 }
 
@@ -67,7 +64,7 @@ static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
                                .end = BNT_END_GATE,
                                .layer = index,
                                .place = BNT_PLACE_GATE};
-    const bnt_input h = {.x = on->h, .n = on->n, .columns = c->n_ffn};
+    const bnt_input h = {.x = on->h, .turn = &p->model->turn, .n = on->n, .columns = c->n_ffn};
     const bnt_product down = {.w = &layer->down,
                               .y = on->x,
                               .end = BNT_END_ADD,

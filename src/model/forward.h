@@ -72,7 +72,8 @@ size_t bnt_forward_cost_with(const bnt_model *model, const bnt_adapter_use *adap
                              uint32_t n_adapters, uint32_t batch, uint32_t context,
                              uint32_t n_threads);
 
-/* Which positions form one call, to PhoneLM's `call` rope: the batch may be a part of it. */
+/* Which positions form one call, to PhoneLM's `call` rope: the batch may be a part of it. n 0:
+ * each position is a call by itself. */
 typedef struct bnt_span {
     uint32_t first, n;
 } bnt_span;

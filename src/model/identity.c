@@ -80,6 +80,7 @@ static void mix_config(mixer *m, const bnt_config *c)
     for (uint32_t l = 0; l < c->n_layers; l++) {
         mix(m, c->windowed[l]);
     }
+    if (c->down_hadamard) mix(m, c->down_hadamard); /* few have it; the others keep theirs */
 }
 
 static void mix_sample(mixer *m, const uint8_t *data, size_t size)

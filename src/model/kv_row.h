@@ -2,7 +2,7 @@
  * the layouts; forward.h says where the blocks and rows of a layer lie.
  *
  * A row is also how a saved state holds keys: head_dim values, f32, f16 or blocks of 32 as
- * Q8_0.
+ * Q8_0 or Q4_0.
  */
 #ifndef BNT_MODEL_KV_ROW_H
 #define BNT_MODEL_KV_ROW_H

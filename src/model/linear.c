@@ -27,15 +27,21 @@ static uint32_t count_groups(const bnt_matrix *w)
     return (w->rows + ROWS - 1) / ROWS;
 }
 
-static const float *input_row(const bnt_pass *p, const bnt_input *in, uint32_t t, float *out)
+const float *bnt_input_row(const bnt_pass *p, const bnt_input *in, uint32_t t, float *out)
 {
+    const bnt_kernels *const kernels = &p->model->kernels;
     const float *const x = in->x + (size_t)t * in->columns;
     if (in->n_parts) {
         bnt_attention_merge(p, in->n_parts, out);
         return out;
     }
-    if (!in->norm) return x;
-    p->model->kernels.rms_norm_f32(out, x, in->norm, in->columns, p->model->config.norm_eps);
+    if (!bnt_input_is_made(in)) return x;
+    if (in->norm) {
+        kernels->rms_norm_f32(out, x, in->norm, in->columns, p->model->config.norm_eps);
+    } else {
+        memcpy(out, x, in->columns * sizeof *out);
+        bnt_hadamard_run(in->turn, kernels, out, in->columns);
+    }
     return out;
 }
 
@@ -64,7 +70,7 @@ static void make_own(void *context, uint32_t thread)
 
     for (uint32_t t = 0; t < j->in->n; t++) {
         float *const out = j->floats ? w->rows + (size_t)t * columns : w->row;
-        const float *const x = input_row(j->pass, j->in, t, out);
+        const float *const x = bnt_input_row(j->pass, j->in, t, out);
         if (j->floats && x != out) memcpy(out, x, columns * sizeof *out);
         if (j->numbers) quantize(j->pass, w, x, t, columns);
     }
@@ -82,9 +88,9 @@ static void make_block(void *context, size_t block, uint32_t thread)
     const uint32_t n = left < kernels->pack_tokens ? left : kernels->pack_tokens;
 
     for (uint32_t t = begin; t < begin + n; t++) {
-        const bool shared = j->floats && j->in->norm;
+        const bool shared = j->floats && bnt_input_is_made(j->in);
         float *const out = shared ? j->pass->shared + (size_t)t * columns : w->row;
-        const float *const x = input_row(j->pass, j->in, t, out);
+        const float *const x = bnt_input_row(j->pass, j->in, t, out);
         if (j->numbers) quantize(j->pass, w, x, t - begin, columns);
     }
     if (j->numbers) {
@@ -121,7 +127,7 @@ static bnt_rows_fn rows_kernel(const bnt_kernels *kernels, const bnt_type *type)
 static const float *floats_of(const job *j, const bnt_work *work)
 {
     if (j->in->n <= BNT_FEW_TOKENS) return work->rows;
-    return j->in->norm ? j->pass->shared : j->in->x;
+    return bnt_input_is_made(j->in) ? j->pass->shared : j->in->x;
 }
 
 static void multiply_rows(const job *j, const bnt_work *work, const bnt_matrix *w, range r)
@@ -356,7 +362,7 @@ void bnt_linear(const bnt_pass *p, const bnt_input *in, const bnt_product *produ
         return;
     }
     j.floats = j.floats || j.n_slices;
-    if (j.numbers || in->norm) {
+    if (j.numbers || bnt_input_is_made(in)) {
         const uint32_t tokens = p->model->kernels.pack_tokens;
         bnt_pass_run(p, make_block, &j, ((size_t)in->n + tokens - 1) / tokens);
     }

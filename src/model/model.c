@@ -27,6 +27,20 @@ static bantam_status open_rope(bnt_model *m, bantam_error *err)
     return status;
 }
 
+static bantam_status open_turn(bnt_model *m, bantam_error *err)
+{
+    const uint32_t size = m->config.down_hadamard;
+    const size_t n = bnt_hadamard_floats(size);
+
+    if (size == 0) return BANTAM_OK;
+    if (n) m->turn_floats = bnt_calloc(n, sizeof *m->turn_floats);
+    if (n && !m->turn_floats) {
+        return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a Hadamard matrix");
+    }
+    bnt_hadamard_init(&m->turn, size, m->turn_floats); /* the config was held against it */
+    return BANTAM_OK;
+}
+
 bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam_rope rope,
                              bantam_error *err)
 {
@@ -38,6 +52,7 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
     bantam_status status = bnt_config_read(&m->config, archive, rope, err);
     if (!status) status = bnt_weights_find(m, err);
     if (!status) status = open_rope(m, err);
+    if (!status) status = open_turn(m, err);
     if (status) {
         bnt_model_close(m);
         return bnt_fail_within(err, status, "%s: ", bnt_archive_path(archive));
@@ -54,6 +69,7 @@ void bnt_model_close(bnt_model *m)
     bnt_free(m->layers);
     bnt_free(m->floats);
     bnt_free(m->inv_freq);
+    bnt_free(m->turn_floats);
     bnt_free(m);
 }
 
@@ -95,7 +111,8 @@ size_t bnt_model_bytes(const bnt_model *m)
     const bnt_config *const c = &m->config;
     return sizeof *m + c->n_layers * sizeof *m->layers +
            (2 * (size_t)c->n_layers + 1) * c->n_embd * sizeof *m->floats +
-           c->rope_dims / 2 * sizeof *m->inv_freq;
+           c->rope_dims / 2 * sizeof *m->inv_freq +
+           bnt_hadamard_floats(c->down_hadamard) * sizeof *m->turn_floats;
 }
 
 /* With a page that is touched for the first time Linux maps those of the file's cache in the

@@ -1,7 +1,7 @@
 /* model.h - a model's weights, found, checked and ready to compute with. */
 #ifndef BNT_MODEL_MODEL_H
 #define BNT_MODEL_MODEL_H
-#include "kernel/kernel.h"
+#include "kernel/hadamard.h"
 #include "model/arch.h"
 
 /* A stored matrix (rows, columns): y = W x has rows values. */
@@ -49,9 +49,12 @@ typedef struct bnt_model {
     bnt_layer *layers;        /* (n_layers) owns */
     float *floats;            /* owns: the norms, as floats whatever the file has */
     double *inv_freq;         /* (rope_dims / 2) owns: angle per position of each pair */
+    bnt_hadamard turn;        /* of the config's down_hadamard; its floats are turn_floats */
+    float *turn_floats;       /* owns; NULL where it needs none */
     unsigned forms;           /* BNT_FORM_ bits */
     bool embed_copied;        /* the embedding is not mapped but a copy in memory */
     uint64_t n_params, weight_bytes;
+    uint64_t held_bytes;   /* of weight_bytes, packed into memory: cannot be read again */
     struct bnt_pack *pack; /* owns: matrices in place of the file's (pack.h); NULL: none */
 } bnt_model;
 

@@ -329,6 +329,7 @@ static void install(const bnt_packing *p, bnt_pack *pack)
         if (w == &m->embed) m->embed_copied = pack->pages;
     }
     if (m->config.tied) m->head = m->embed;
+    m->held_bytes = pack->pages ? p->bytes : 0;
     m->pack = pack;
     bnt_weights_survey(m);
 }
@@ -336,12 +337,19 @@ static void install(const bnt_packing *p, bnt_pack *pack)
 void bnt_pack_pretend(bnt_model *m, bool no_cache)
 {
     bnt_matrix *w;
+    uint64_t bytes = 0;
+    bool embed = false;
+
     for (size_t i = 0; (w = bnt_weights_at(m, i)) != NULL; i++) {
         const bnt_type *const type = form_of(w);
         if (!type) continue;
         put_in_place(m, w, type, NULL, bnt_tile_group_bytes(type->tile, w->columns));
-        if (w == &m->embed) m->embed_copied = no_cache;
+        bytes += (uint64_t)w->row_bytes * bnt_matrix_strips(type, w->rows);
+        embed = embed || w == &m->embed;
     }
+    const bool held = no_cache || bytes < bnt_pack_least_bytes();
+    m->held_bytes = held ? bytes : 0;
+    m->embed_copied = embed && held;
     if (m->config.tied) m->head = m->embed;
     bnt_weights_survey(m);
 }

@@ -77,7 +77,8 @@ static void take_all(bnt_taker *t, bnt_pass *p, uint32_t n_threads, uint32_t n_p
         p->t = bnt_take_floats(t, n * BNT_SLICE_RANKS, n_slices);
     }
     if (n > BNT_FEW_TOKENS) {
-        if (reads_floats(p)) p->shared = bnt_take_floats(t, n, c->n_embd);
+        const uint32_t made = c->down_hadamard ? at_least(c->n_embd, c->n_ffn) : c->n_embd;
+        if (reads_floats(p)) p->shared = bnt_take_floats(t, n, made);
         if (m->forms & BNT_FORM_TILES) {
             p->packed =
                 bnt_take(t, (n + tokens - 1) / tokens, m->kernels.packed_bytes(widest(c)));

@@ -43,15 +43,15 @@ typedef struct bnt_pass {
     void *tap_user;
 
     /* All borrowed from the caller's arena. */
-    float *x;                 /* (n, embd) the residual stream */
-    float *q;                 /* (n, heads*hd) */
-    float *k, *v;             /* (n, kv*hd) */
-    float *a;                 /* (n, heads*hd) attention's weighted values */
-    float *h;                 /* (n, ffn) gated */
-    float *shared;            /* (n, embd) an input as floats; where rows of floats read it */
-    uint8_t *packed;          /* an input as packed tokens */
-    float *cosines, *sines;   /* (n, rope_dims / 2) */
-    float *parts;             /* (segments, heads, head_dim + 2) of the token of a decode */
+    float *x;               /* (n, embd) the residual stream */
+    float *q;               /* (n, heads*hd) */
+    float *k, *v;           /* (n, kv*hd) */
+    float *a;               /* (n, heads*hd) attention's weighted values */
+    float *h;               /* (n, ffn) gated */
+    float *shared;          /* (n, columns) an input that is made, as rows of floats read it */
+    uint8_t *packed;        /* an input as packed tokens */
+    float *cosines, *sines; /* (n, rope_dims / 2) */
+    float *parts;           /* (segments, heads, head_dim + 2) of the token of a decode */
     struct bnt_slice *slices; /* what adapters add to the products at hand, see lowrank.h */
     float *t;                 /* (slices, n, ranks of a slice) */
     bnt_work *work;           /* (threads) */
@@ -72,11 +72,12 @@ void bnt_embed(const bnt_pass *p, const uint32_t *tokens);
 /* ---- products ---- */
 
 /* The rows a product multiplies: x (n, columns) as they are, or rms norms of x times norm
- * (columns), or what attention left in pieces. */
+ * (columns), or turned by Hadamard matrices, or what attention left in pieces. */
 typedef struct bnt_input {
     const float *x;
-    const float *norm; /* NULL for rows as they are */
-    uint32_t n_parts;  /* not 0: bnt_attention_merge() makes the one row of as many parts */
+    const float *norm;        /* NULL for rows as they are */
+    const bnt_hadamard *turn; /* NULL, or of size 0, for rows as they are */
+    uint32_t n_parts; /* not 0: bnt_attention_merge() makes the one row of as many parts */
     uint32_t n, columns;
 } bnt_input;
 
@@ -98,6 +99,14 @@ typedef struct bnt_product {
 /* Up to 4 products of one input, shared out together. */
 void bnt_linear(const bnt_pass *p, const bnt_input *in, const bnt_product *products,
                 size_t n_products);
+
+/* Row t of the input as the products see it: x itself, or made in out (columns). */
+const float *bnt_input_row(const bnt_pass *p, const bnt_input *in, uint32_t t, float *out);
+/* Whether rows are made: then not x but these are what is multiplied. */
+static inline bool bnt_input_is_made(const bnt_input *in)
+{
+    return in->norm || (in->turn && in->turn->size);
+}
 
 /* Groups of 16 rows that one task of few tokens takes at most. */
 enum { BNT_TASK_GROUPS = 8 };

@@ -107,9 +107,12 @@ void bnt_rope_fill(float *cosines, float *sines, const bnt_model *m, uint32_t po
     const bool int8 = c->int8_rope == BANTAM_ROPE_CALL || c->int8_rope == BANTAM_ROPE_TABLE;
     double cos_max = 1.0;
     double sin_max = 1.0;
-    if (c->int8_rope == BANTAM_ROPE_CALL) find_maxima(m, call, &cos_max, &sin_max);
+    const bool by_call = c->int8_rope == BANTAM_ROPE_CALL;
+    if (by_call && call.n) find_maxima(m, call, &cos_max, &sin_max);
 
     for (uint32_t t = 0; t < n; t++) {
+        const bnt_span alone = {pos + t, 1};
+        if (by_call && !call.n) find_maxima(m, alone, &cos_max, &sin_max);
         for (uint32_t i = 0; i < n_pairs; i++) {
             const double angle = ((double)pos + (double)t) * m->inv_freq[i];
             double x = cos(angle);

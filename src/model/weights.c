@@ -206,15 +206,17 @@ static bool is_layer_part(const bnt_names *n, bantam_text suffix)
     return bnt_text_is(suffix, "self_attn.rotary_emb.inv_freq");
 }
 
-/* Tensors outside the layers: those of an image tower may lie in the same file. In a folder
- * nothing says what else belongs to a model, as its authors' own code ignores it too. */
+/* Tensors outside the layers: those of an image tower may lie in the same file, and the one
+ * that keeps runtimes which do not rotate away from a model that needs it. In a folder nothing
+ * says what else belongs to a model, as its authors' own code ignores it too. */
 static bool is_known_outside(const finder *f, bantam_text name)
 {
     const bnt_names *const n = f->names;
     if (!bnt_archive_gguf(f->model->archive)) return true;
     return bnt_text_is(name, n->embed) || bnt_text_is(name, n->output_norm) ||
            bnt_text_is(name, n->head) || bnt_text_is(name, n->divisors) ||
-           bnt_text_starts_with(name, "v.") || bnt_text_starts_with(name, "mm.");
+           bnt_text_starts_with(name, "v.") || bnt_text_starts_with(name, "mm.") ||
+           (f->model->config.down_hadamard && bnt_text_is(name, "bantam_rotate_down"));
 }
 
 /* A tensor that the pass has no place for means another model than the config says: computed

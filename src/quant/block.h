@@ -166,6 +166,18 @@ void bnt_q6_k_decode(const void *src, float *dst, size_t n);
 void bnt_iq4_nl_decode(const void *src, float *dst, size_t n);
 void bnt_iq4_xs_decode(const void *src, float *dst, size_t n);
 
+/* The searching encoders: search_flat.c, search_k.c, search_q6.c. See encode_for in type.h. */
+void bnt_q4_0_encode_for(const float *src, const float *weights, void *dst, size_t n);
+void bnt_q8_0_encode_for(const float *src, const float *weights, void *dst, size_t n);
+void bnt_q4_k_encode(const float *src, void *dst, size_t n);
+void bnt_q4_k_encode_for(const float *src, const float *weights, void *dst, size_t n);
+void bnt_q5_k_encode(const float *src, void *dst, size_t n);
+void bnt_q5_k_encode_for(const float *src, const float *weights, void *dst, size_t n);
+void bnt_q6_k_encode(const float *src, void *dst, size_t n);
+void bnt_q6_k_encode_for(const float *src, const float *weights, void *dst, size_t n);
+void bnt_iq4_nl_encode(const float *src, void *dst, size_t n);
+void bnt_iq4_nl_encode_for(const float *src, const float *weights, void *dst, size_t n);
+
 /* Scale and minimum of one of the 8 groups of q4_k and q5_k. */
 static inline void bnt_k_scale_min(const uint8_t scales[12], int group, int *scale, int *min)
 {

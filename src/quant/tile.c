@@ -27,6 +27,14 @@ static void read_codes4(const uint8_t *lines, uint32_t row, int *codes)
     }
 }
 
+static void read_codes2(const uint8_t *lines, uint32_t row, int *codes)
+{
+    for (int i = 0; i < BNT_TILE_SPAN; i++) {
+        const uint8_t byte = lines[BNT_TILE_LINE * (i / 16) + 4 * (int)row + i % 4];
+        codes[i] = byte >> (i % 16 / 4 * 2) & 3;
+    }
+}
+
 static void read_codes8(const uint8_t *lines, uint32_t row, int *codes)
 {
     for (int i = 0; i < BNT_TILE_SPAN; i++) {
@@ -34,14 +42,14 @@ static void read_codes8(const uint8_t *lines, uint32_t row, int *codes)
     }
 }
 
-/* bits: 1 of Q5_K, in one line, or 2 of Q6_K, in two. */
-static void add_high(const uint8_t *lines, uint32_t row, int bits, int *codes)
+/* bits: 1 of Q5_K and B3, in one line, or 2 of Q6_K, in two; they go to bit `to`. */
+static void add_high(const uint8_t *lines, uint32_t row, int bits, int to, int *codes)
 {
     for (int i = 0; i < BNT_TILE_SPAN; i++) {
         const int line = bits == 2 ? i / 16 : 0;
         const int shift = bits == 2 ? i % 16 / 4 * 2 : i / 4;
         const int byte = lines[BNT_TILE_LINE * line + 4 * (int)row + i % 4];
-        codes[i] |= (byte >> shift & ((1 << bits) - 1)) << 4;
+        codes[i] |= (byte >> shift & ((1 << bits) - 1)) << to;
     }
 }
 
@@ -70,7 +78,7 @@ static void read_span(const bnt_tile *t, const uint8_t *head, const uint8_t *til
         out->offset = half_at(head + 32 + 2 * row) * (float)mins[2 * row + s % 2];
         break;
     }
-    default: /* B4, Q6_K */
+    default: /* B4, B3, B2, Q6_K */
         out->scale[0] = d * (float)(int8_t)scales[row];
         break;
     }
@@ -79,10 +87,15 @@ static void read_span(const bnt_tile *t, const uint8_t *head, const uint8_t *til
 
     if (t->code_bytes == 512) {
         read_codes8(codes, row, out->codes);
-    } else {
+    } else if (t->code_bytes == 256) {
         read_codes4(codes, row, out->codes);
+    } else {
+        read_codes2(codes, row, out->codes);
     }
-    if (t->high_bytes) add_high(high, row, t->high_bytes == 128 ? 2 : 1, out->codes);
+    if (t->high_bytes) {
+        const int to = t->code_bytes == 256 ? 4 : 2;
+        add_high(high, row, t->high_bytes == 128 ? 2 : 1, to, out->codes);
+    }
 }
 
 /* What is taken from a stored code before it is scaled. */
@@ -92,6 +105,10 @@ static int code_bias(const bnt_tile *t)
     case BNT_TYPE_B4:
     case BNT_TYPE_Q4_0:
         return 8;
+    case BNT_TYPE_B3:
+        return 4;
+    case BNT_TYPE_B2:
+        return 2;
     case BNT_TYPE_Q6_K:
         return 32;
     default:

@@ -16,9 +16,13 @@
  *     column 4 j + i of the span in its low half and column 16 + 4 j + i in its high half
  *   codes, 8 bits: per span eight lines of 64 bytes; byte 4 r + i of line j is row r, column
  *     4 j + i of the span
+ *   codes, 2 bits: per span two lines of 64 bytes; of byte 4 r + i, bits 2 j and 2 j + 1 are,
+ * for row r, column 4 j + i of the span (first line) or 16 + 4 j + i (second line)
  *
  *   type        head, per block            scales, per span              codes    high bits
  *   B4          fp16 d[16]                 int8 s[16], |s| <= 15         4 bits   -
+ *   B3          fp16 d[16]                 int8 s[16], |s| <= 31         2 bits   1 bit
+ *   B2          fp16 d[16]                 int8 s[16], |s| <= 63         2 bits   -
  *   B8          fp16 d[16]                 -                             8 bits   -
  *   Q4_0_R16    -                          fp16 s[16]                    4 bits   -
  *   Q8_0_R16    -                          fp16 s[16]                    8 bits   -
@@ -28,21 +32,24 @@
  *
  *   mins: a second section of scales: for each two spans uint8 m[16][2], row by row the min of
  *     the first and of the second (whole blocks only, so spans come in pairs)
- *   high bits of Q5_K: per span one line; of byte 4 r + i, bit j is bit 4 of the code at column
- *     4 j + i and bit 4 + j that of column 16 + 4 j + i
+ *   high bits of Q5_K, B3: per span one line; of byte 4 r + i, bit j is the highest bit of the
+ *     code (bit 4, bit 2) at column 4 j + i and bit 4 + j that of column 16 + 4 j + i
  *   high bits of Q6_K: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4 and
  *     5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line)
  *   s[2][16] of Q6_K: of columns 0..15 of the span, then of columns 16..31
  *
  * The value of a weight, c being its code as stored:
  *
- *   B4  d s (c - 8)      B8  d c, c signed       Q4_0  s (c - 8)     Q8_0  s c, c signed
- *   Q4_K, Q5_K  d s c - dmin m                   Q6_K  d s (c - 32)
+ *   B4  d s (c - 8)      B3  d s (c - 4)         B2  d s (c - 2)     B8  d c, c signed
+ *   Q4_0  s (c - 8)      Q8_0  s c, c signed     Q6_K  d s (c - 32)
+ *   Q4_K, Q5_K  d s c - dmin m
  *
- * B4 and B8 are this project's own file types. s (c - 8) fits int8, so a block of B4 is summed
- * in whole numbers; weights of a hostile file with |s| > 15 give other bits in each instruction
- * set, and nothing worse. The R16 types hold the same numbers as the GGUF types they are named
- * after; they live in memory and in cache files, never in a file given to others.
+ * B8, B4, B3 and B2 are this project's own file types: 8.0625, 4.3125, 3.3125 and 2.3125 bits a
+ * weight in an even number of whole blocks. s times a code less its zero fits int8, so that a
+ * block is summed in whole numbers; weights of a hostile file with a larger |s| give other bits
+ * in each instruction set, and nothing worse. The R16 types hold the same numbers as the GGUF
+ * types they are named after; they live in memory and in cache files, never in a file given to
+ * others.
  */
 #ifndef BNT_QUANT_TILE_H
 #define BNT_QUANT_TILE_H
@@ -60,9 +67,9 @@ typedef struct bnt_tile {
     uint32_t head_bytes;  /* per block: 0, 32 or 64 */
     uint32_t scale_bytes; /* per span, without mins: 0, 16 or 32 */
     uint32_t min_bytes;   /* per span: 0 or 16 */
-    uint32_t code_bytes;  /* per span: 256 or 512 */
+    uint32_t code_bytes;  /* per span: 128, 256 or 512 */
     uint32_t high_bytes;  /* per span: 0, 64 or 128 */
-    bnt_type_id source;   /* the GGUF type it is made of; its own number for B4 and B8 */
+    bnt_type_id source;   /* the GGUF type it is made of; its own number for B types */
 } bnt_tile;
 
 /* Whether a type is one that no file given to others holds. */
@@ -113,7 +120,7 @@ static inline size_t bnt_tile_group_bytes(const bnt_tile *t, size_t columns)
            (rest ? bnt_tile_bytes(t, rest / BNT_TILE_SPAN) : 0);
 }
 
-/* The interleaved form of a type of a file (B4 and B8 are their own), or NULL where there is
+/* The interleaved form of a type of a file (B types are their own), or NULL where there is
  * none: its rows are decoded. */
 const bnt_type *bnt_tile_type_of(const bnt_type *source);
 
@@ -122,9 +129,9 @@ const bnt_type *bnt_tile_type_of(const bnt_type *source);
 void bnt_tile_interleave(const bnt_type *type, const uint8_t *rows, size_t row_bytes,
                          uint32_t n_rows, size_t columns, uint8_t *out);
 
-/* Quantizes one group to B4 or B8: rows (n_rows, columns) of finite floats. For B4 the signed
- * span scales and the block's d are searched to lower the squared error, each error weighted by
- * weights (columns) where not NULL. */
+/* Quantizes one group to B4, B3, B2 or B8: rows (n_rows, columns) of finite floats become the
+ * nearest codes of the grids (grid.h) that are chosen for them, each error weighted by weights
+ * (columns) where not NULL. */
 void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, size_t columns,
                      const float *weights, uint8_t *out);
 

@@ -8,6 +8,8 @@
 #include "quant/tile.h"
 
 /* Bytes of head, scales, mins, codes, high bits: see tile.h. */
+static const bnt_tile b2 = {32, 16, 0, 128, 0, BNT_TYPE_B2};
+static const bnt_tile b3 = {32, 16, 0, 128, 64, BNT_TYPE_B3};
 static const bnt_tile b4 = {32, 16, 0, 256, 0, BNT_TYPE_B4};
 static const bnt_tile b8 = {32, 0, 0, 512, 0, BNT_TYPE_B8};
 static const bnt_tile q4_0_r16 = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0};
@@ -17,28 +19,36 @@ static const bnt_tile q5_k_r16 = {64, 16, 16, 256, 64, BNT_TYPE_Q5_K};
 static const bnt_tile q6_k_r16 = {32, 32, 0, 256, 128, BNT_TYPE_Q6_K};
 
 static const bnt_type types[] = {
-    {BNT_TYPE_F32, "F32", 1, 4, bnt_f32_decode, bnt_f32_encode, NULL},
-    {BNT_TYPE_F16, "F16", 1, 2, bnt_f16_decode, bnt_f16_encode, NULL},
-    {BNT_TYPE_Q4_0, "Q4_0", 32, sizeof(bnt_q4_0), bnt_q4_0_decode, bnt_q4_0_encode, NULL},
-    {BNT_TYPE_Q4_1, "Q4_1", 32, sizeof(bnt_q4_1), bnt_q4_1_decode, NULL, NULL},
-    {BNT_TYPE_Q5_0, "Q5_0", 32, sizeof(bnt_q5_0), bnt_q5_0_decode, NULL, NULL},
-    {BNT_TYPE_Q5_1, "Q5_1", 32, sizeof(bnt_q5_1), bnt_q5_1_decode, NULL, NULL},
-    {BNT_TYPE_Q8_0, "Q8_0", 32, sizeof(bnt_q8_0), bnt_q8_0_decode, bnt_q8_0_encode, NULL},
-    {BNT_TYPE_Q2_K, "Q2_K", 256, sizeof(bnt_q2_k), bnt_q2_k_decode, NULL, NULL},
-    {BNT_TYPE_Q3_K, "Q3_K", 256, sizeof(bnt_q3_k), bnt_q3_k_decode, NULL, NULL},
-    {BNT_TYPE_Q4_K, "Q4_K", 256, sizeof(bnt_q4_k), bnt_q4_k_decode, NULL, NULL},
-    {BNT_TYPE_Q5_K, "Q5_K", 256, sizeof(bnt_q5_k), bnt_q5_k_decode, NULL, NULL},
-    {BNT_TYPE_Q6_K, "Q6_K", 256, sizeof(bnt_q6_k), bnt_q6_k_decode, NULL, NULL},
-    {BNT_TYPE_IQ4_NL, "IQ4_NL", 32, sizeof(bnt_iq4_nl), bnt_iq4_nl_decode, NULL, NULL},
-    {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL, NULL},
-    {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode, NULL},
-    {BNT_TYPE_B4, "B4", 32, 0, NULL, NULL, &b4},
-    {BNT_TYPE_B8, "B8", 32, 0, NULL, NULL, &b8},
-    {BNT_TYPE_Q4_0_R16, "Q4_0_R16", 32, 0, NULL, NULL, &q4_0_r16},
-    {BNT_TYPE_Q8_0_R16, "Q8_0_R16", 32, 0, NULL, NULL, &q8_0_r16},
-    {BNT_TYPE_Q4_K_R16, "Q4_K_R16", 256, 0, NULL, NULL, &q4_k_r16},
-    {BNT_TYPE_Q5_K_R16, "Q5_K_R16", 256, 0, NULL, NULL, &q5_k_r16},
-    {BNT_TYPE_Q6_K_R16, "Q6_K_R16", 256, 0, NULL, NULL, &q6_k_r16},
+    {BNT_TYPE_F32, "F32", 1, 4, bnt_f32_decode, bnt_f32_encode, NULL, NULL},
+    {BNT_TYPE_F16, "F16", 1, 2, bnt_f16_decode, bnt_f16_encode, NULL, NULL},
+    {BNT_TYPE_Q4_0, "Q4_0", 32, sizeof(bnt_q4_0), bnt_q4_0_decode, bnt_q4_0_encode,
+     bnt_q4_0_encode_for, NULL},
+    {BNT_TYPE_Q4_1, "Q4_1", 32, sizeof(bnt_q4_1), bnt_q4_1_decode, NULL, NULL, NULL},
+    {BNT_TYPE_Q5_0, "Q5_0", 32, sizeof(bnt_q5_0), bnt_q5_0_decode, NULL, NULL, NULL},
+    {BNT_TYPE_Q5_1, "Q5_1", 32, sizeof(bnt_q5_1), bnt_q5_1_decode, NULL, NULL, NULL},
+    {BNT_TYPE_Q8_0, "Q8_0", 32, sizeof(bnt_q8_0), bnt_q8_0_decode, bnt_q8_0_encode,
+     bnt_q8_0_encode_for, NULL},
+    {BNT_TYPE_Q2_K, "Q2_K", 256, sizeof(bnt_q2_k), bnt_q2_k_decode, NULL, NULL, NULL},
+    {BNT_TYPE_Q3_K, "Q3_K", 256, sizeof(bnt_q3_k), bnt_q3_k_decode, NULL, NULL, NULL},
+    {BNT_TYPE_Q4_K, "Q4_K", 256, sizeof(bnt_q4_k), bnt_q4_k_decode, bnt_q4_k_encode,
+     bnt_q4_k_encode_for, NULL},
+    {BNT_TYPE_Q5_K, "Q5_K", 256, sizeof(bnt_q5_k), bnt_q5_k_decode, bnt_q5_k_encode,
+     bnt_q5_k_encode_for, NULL},
+    {BNT_TYPE_Q6_K, "Q6_K", 256, sizeof(bnt_q6_k), bnt_q6_k_decode, bnt_q6_k_encode,
+     bnt_q6_k_encode_for, NULL},
+    {BNT_TYPE_IQ4_NL, "IQ4_NL", 32, sizeof(bnt_iq4_nl), bnt_iq4_nl_decode, bnt_iq4_nl_encode,
+     bnt_iq4_nl_encode_for, NULL},
+    {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL, NULL, NULL},
+    {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode, NULL, NULL},
+    {BNT_TYPE_B2, "B2", 32, 0, NULL, NULL, NULL, &b2},
+    {BNT_TYPE_B3, "B3", 32, 0, NULL, NULL, NULL, &b3},
+    {BNT_TYPE_B4, "B4", 32, 0, NULL, NULL, NULL, &b4},
+    {BNT_TYPE_B8, "B8", 32, 0, NULL, NULL, NULL, &b8},
+    {BNT_TYPE_Q4_0_R16, "Q4_0_R16", 32, 0, NULL, NULL, NULL, &q4_0_r16},
+    {BNT_TYPE_Q8_0_R16, "Q8_0_R16", 32, 0, NULL, NULL, NULL, &q8_0_r16},
+    {BNT_TYPE_Q4_K_R16, "Q4_K_R16", 256, 0, NULL, NULL, NULL, &q4_k_r16},
+    {BNT_TYPE_Q5_K_R16, "Q5_K_R16", 256, 0, NULL, NULL, NULL, &q5_k_r16},
+    {BNT_TYPE_Q6_K_R16, "Q6_K_R16", 256, 0, NULL, NULL, NULL, &q6_k_r16},
 };
 
 enum { N_TYPES = sizeof types / sizeof types[0] };

@@ -24,8 +24,10 @@ typedef enum bnt_type_id {
     BNT_TYPE_IQ4_XS = 23,
     BNT_TYPE_BF16 = 30,
 
-    /* Interleaved by 16 rows (tile.h). Files of this project hold the first two; the others are
+    /* Interleaved by 16 rows (tile.h). Files of this project hold those of 12xx; the others are
      * what kernels read in place of the type whose number is added to 1300. */
+    BNT_TYPE_B2 = 1202,
+    BNT_TYPE_B3 = 1203,
     BNT_TYPE_B4 = 1204,
     BNT_TYPE_B8 = 1208,
     BNT_TYPE_Q4_0_R16 = 1302,
@@ -49,9 +51,15 @@ typedef struct bnt_type {
      * alignment. NULL for interleaved types, whose rows do not lie by themselves. */
     void (*decode)(const void *src, float *dst, size_t n);
 
-    /* Encodes likewise, to the bits that llama.cpp's reference encoder of the type gives; NULL
-     * where this build only reads the type. */
+    /* Encodes likewise: floats, Q4_0 and Q8_0 to the bits that llama.cpp's reference encoder of
+     * the type gives, the others by encode_for without weights. NULL where this build only
+     * reads the type. */
     void (*encode)(const float *src, void *dst, size_t n);
+
+    /* Encodes n values, searching for the least sum of weights[i] * (error of value i)^2; NULL
+     * for weights: all 1. Negative weights count as 0. In no block is that sum larger than
+     * encode leaves it. NULL where a type has no search. */
+    void (*encode_for)(const float *src, const float *weights, void *dst, size_t n);
 
     const struct bnt_tile *tile; /* of interleaved types, else NULL */
 } bnt_type;

@@ -96,6 +96,7 @@ bantam_status bnt_session_set_adapters(bnt_session *s, const bantam_adapter *con
     }
     memcpy(s->adapters, uses, sizeof s->adapters);
     s->n_adapters = n_uses;
+    bnt_ahead_forget(s, 0);
     s->position = 0;
     s->logits = NULL;
     return BANTAM_OK;

@@ -5,6 +5,7 @@
  */
 #ifndef BNT_SESSION_CORE_H
 #define BNT_SESSION_CORE_H
+#include "session/ahead.h"
 #include "session/kv.h"
 #include "session/session.h"
 
@@ -38,6 +39,8 @@ struct bnt_session {
     uint8_t *allow;         /* (n_vocab) owns: tokens that a draw may give */
     size_t max_token_bytes; /* the longest text of a token */
 
+    bnt_ahead ahead; /* owns what it owns; all zero: nothing is guessed */
+
     /* Set by bnt_session_cancel() from any thread or a signal handler, cleared by the call that
      * reports it. Atomic for that alone: it orders nothing else. */
     atomic_int cancelled;
@@ -55,6 +58,14 @@ bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err);
 
 /* BANTAM_ERR_INVALID where there are no logits to choose from. */
 bantam_status bnt_session_need_logits(const bnt_session *s, bantam_error *err);
+
+/* Feeds tokens[0..n), n at most BNT_SCORE_ROWS and the batch, each a call by itself, but holds
+ * only the first of them: the keys and values of the others lie behind the position, and their
+ * logits in rows 1, 2, ... . */
+bantam_status bnt_session_feed_rows(bnt_session *s, const uint32_t *tokens, uint32_t n,
+                                    bantam_error *err);
+/* Holds one more token, whose keys and values are there, with its logits. */
+void bnt_session_step(bnt_session *s, uint32_t token, const float *logits);
 
 /* What one drawn token came to. */
 typedef struct bnt_drawn {

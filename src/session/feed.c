@@ -109,6 +109,14 @@ static void advance(bnt_session *s, const work *w, const float *logits)
     s->logits = logits;
 }
 
+/* Current logits out of the way of rows that will be computed. */
+static void set_aside(bnt_session *s)
+{
+    float *const spare = bnt_session_spare(s);
+    if (!s->logits || s->logits == spare) return;
+    s->logits = memcpy(spare, s->logits, s->n_vocab * sizeof *spare);
+}
+
 bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
                                bantam_error *err)
 {
@@ -123,10 +131,35 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
                     .pos = s->position,
                     .call = {s->position, (uint32_t)n},
                     .cancellable = true};
+    bnt_ahead_forget(s, s->position);
     status = recover(s, true, err);
     if (!status) status = compute(s, &w, next, err);
     if (!status) advance(s, &w, next);
     return status;
+}
+
+bantam_status bnt_session_feed_rows(bnt_session *s, const uint32_t *tokens, uint32_t n,
+                                    bantam_error *err)
+{
+    bantam_status status = bnt_session_check_cancel(s, err);
+    if (!status) status = check_tokens(s, tokens, n, err);
+    if (status) return status;
+
+    const work w = {.tokens = tokens, .n = n, .pos = s->position, .cancellable = true};
+    const bnt_forward f = forward_of(s, &w);
+    set_aside(s);
+    status = recover(s, true, err);
+    if (!status) status = run_pass(s, &f, &w, 0, n, s->rows, n, err);
+    if (status == BANTAM_ERR_CANCELLED) s->cancelled = 0;
+    if (!status) bnt_session_step(s, tokens[0], s->rows);
+    return status;
+}
+
+void bnt_session_step(bnt_session *s, uint32_t token, const float *logits)
+{
+    s->call = s->position;
+    s->tokens[s->position++] = token;
+    s->logits = logits;
 }
 
 /* Rows on their way out, logits or states: whom they go to, and how far the work has come. */
@@ -185,7 +218,8 @@ static bantam_status score(bnt_session *s, const uint32_t *tokens, size_t n, sco
                     .pos = s->position,
                     .call = {s->position, (uint32_t)n},
                     .cancellable = true};
-    if (s->logits == s->rows) s->logits = memcpy(spare, s->rows, row_bytes);
+    bnt_ahead_forget(s, s->position);
+    set_aside(s);
     status = recover(s, true, err);
     for (uint32_t count = 0; sc->from < n && !status; sc->from += count) {
         const size_t left = n - sc->from;
@@ -224,6 +258,7 @@ bantam_status bnt_session_redo(bnt_session *s, uint32_t n_tokens, uint32_t call,
     const uint32_t token = s->tokens[last];
     const work w = {.tokens = &token, .n = 1, .pos = last, .call = {call, n_tokens - call}};
 
+    bnt_ahead_forget(s, last);
     s->logits = NULL;
     s->position = last;
     bantam_status status = recover(s, false, err);

@@ -29,6 +29,7 @@ typedef struct search {
     const bnt_tokenizer *tokenizer; /* may be NULL */
     bantam_session_options wish;    /* without a limit: zero is what was left open */
     uint64_t limit;
+    bool reread; /* mapped weights are not counted */
 } search;
 
 static bantam_status weigh(const search *s, candidate c, bantam_plan_info *out,
@@ -41,10 +42,17 @@ static bantam_status weigh(const search *s, candidate c, bantam_plan_info *out,
     return bnt_session_plan(s->model, s->tokenizer, &o, out, err);
 }
 
+/* What the limit is held against, as sessions do it. */
+static uint64_t counted(const search *s, const bantam_plan_info *plan)
+{
+    const uint64_t mapped = plan->weight_bytes - s->model->held_bytes;
+    return s->reread ? plan->total_bytes - mapped : plan->total_bytes;
+}
+
 static bool fits(const search *s, candidate c)
 {
     bantam_plan_info plan;
-    return weigh(s, c, &plan, NULL) == BANTAM_OK && plan.total_bytes <= s->limit;
+    return weigh(s, c, &plan, NULL) == BANTAM_OK && counted(s, &plan) <= s->limit;
 }
 
 /* The longest context that fits: c.context, which does, `most`, or a multiple of STEP between
@@ -92,12 +100,34 @@ static bantam_status refuse(const search *s, candidate c, bantam_error *err)
                     "at least %" PRIu64 " bytes are needed (weights %" PRIu64
                     ", keys and values of %" PRIu32 " tokens %" PRIu64 ", scratch %" PRIu64
                     ", other %" PRIu64 "), %" PRIu64 " are allowed",
-                    least.total_bytes, least.weight_bytes, least.context_tokens, least.kv_bytes,
-                    least.scratch_bytes, least.other_bytes, s->limit);
+                    counted(s, &least), s->reread ? s->model->held_bytes : least.weight_bytes,
+                    least.context_tokens, least.kv_bytes, least.scratch_bytes,
+                    least.other_bytes, s->limit);
+}
+
+/* The least session beside weights that stay in their file. What it leaves is theirs. Exact
+ * keys and values are worth more than the little of it that they take, and a batch that is too
+ * small would have the weights read for every few tokens of a prompt. */
+static bantam_status settle_beside(search *s, candidate c, candidate *out, bantam_error *err)
+{
+    const bantam_session_options *const w = &s->wish;
+    const candidate tried[] = {
+        {c.context, w->batch_tokens ? c.batch : FAIR_BATCH, w->kv ? c.kv : BANTAM_KV_F16},
+        {c.context, w->batch_tokens ? c.batch : FAIR_BATCH, c.kv},
+        c,
+    };
+
+    s->reread = true;
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+        if (!fits(s, tried[i])) continue;
+        *out = tried[i];
+        return BANTAM_OK;
+    }
+    return refuse(s, c, err);
 }
 
 /* What is given up of a wish that does not fit, whose plan is `wished`. */
-static bantam_status settle(const search *s, const bantam_plan_info *wished, candidate *out,
+static bantam_status settle(search *s, const bantam_plan_info *wished, candidate *out,
                             bantam_error *err)
 {
     const bantam_session_options *const w = &s->wish;
@@ -113,7 +143,9 @@ static bantam_status settle(const search *s, const bantam_plan_info *wished, can
         if (!w->kv && fits(s, exact)) c = exact;
     } else {
         if (!w->batch_tokens) c.batch = LEAST_BATCH;
-        if (!fits(s, c)) return refuse(s, c, err);
+        if (!fits(s, c)) {
+            return w->weights_reread ? settle_beside(s, c, out, err) : refuse(s, c, err);
+        }
     }
     if (!w->batch_tokens) c.batch = largest_batch(s, c);
     *out = c;

@@ -31,6 +31,8 @@ typedef struct sizing {
     uint32_t n_adapters;
     uint64_t weight_bytes, other_bytes, total_bytes;
     uint64_t limit_bytes; /* 0: none */
+    bool reread;
+    uint64_t counted_bytes; /* of total_bytes, what a limit is held against */
 } sizing;
 
 /* ---- the plan ---- */
@@ -83,10 +85,10 @@ static bantam_status resolve(sizing *z, const bnt_model *model, const bantam_ses
     if (z->batch > z->context) z->batch = z->context;
 
     z->kv = o->kv == BANTAM_KV_DEFAULT ? BANTAM_KV_F16 : o->kv;
-    if (z->kv != BANTAM_KV_F32 && z->kv != BANTAM_KV_F16 && z->kv != BANTAM_KV_Q8) {
+    if (z->kv < BANTAM_KV_F32 || z->kv > BANTAM_KV_Q4) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "kv: no such type, found %d", (int)o->kv);
     }
-    if (z->kv == BANTAM_KV_Q8 && !saves_memory(z->kv, model->config.head_dim)) {
+    if (z->kv >= BANTAM_KV_Q8 && !saves_memory(z->kv, model->config.head_dim)) {
         z->kv = BANTAM_KV_F16;
     }
     return BANTAM_OK;
@@ -111,9 +113,14 @@ static bool measure(sizing *z, const bnt_model *model)
     }
     z->scratch_bytes = total;
     z->weight_bytes = bnt_model_used_bytes(model, z->context);
-    return bnt_add_u64(z->scratch_bytes, z->kv_bytes, &z->total_bytes) &&
-           bnt_add_u64(z->total_bytes, z->weight_bytes, &z->total_bytes) &&
-           bnt_add_u64(z->total_bytes, z->other_bytes, &z->total_bytes);
+    if (!bnt_add_u64(z->scratch_bytes, z->kv_bytes, &z->total_bytes) ||
+        !bnt_add_u64(z->total_bytes, z->weight_bytes, &z->total_bytes) ||
+        !bnt_add_u64(z->total_bytes, z->other_bytes, &z->total_bytes)) {
+        return false;
+    }
+    z->counted_bytes = z->total_bytes;
+    if (z->reread) z->counted_bytes -= z->weight_bytes - model->held_bytes;
+    return true;
 }
 
 /* The longest context, in steps of 64, that stays within the limit; 0 where none does. */
@@ -125,7 +132,7 @@ static uint32_t fitting_context(const bnt_model *model, const sizing *z, uint64_
         const uint32_t middle = low + (high - low + 1) / 2;
         sizing trial = *z;
         trial.context = middle * 64;
-        if (measure(&trial, model) && trial.total_bytes <= limit) {
+        if (measure(&trial, model) && trial.counted_bytes <= limit) {
             low = middle;
         } else {
             high = middle - 1;
@@ -158,23 +165,24 @@ static bantam_status size_up(sizing *z, const bnt_model *model, const bnt_tokeni
     if (status) return status;
     z->other_bytes =
         other_bytes(model, tokenizer) + bnt_adapters_bytes(z->adapters, z->n_adapters);
+    z->reread = o.weights_reread;
     if (!measure(z, model)) {
         return bnt_fail(err, BANTAM_ERR_NOMEM,
                         "a context of %" PRIu32 " tokens is more than this machine can address",
                         z->context);
     }
     z->limit_bytes = o.memory_bytes;
-    if (!o.memory_bytes || z->total_bytes <= o.memory_bytes) return BANTAM_OK;
+    if (!o.memory_bytes || z->counted_bytes <= o.memory_bytes) return BANTAM_OK;
 
     char advice[80] = "";
     const uint32_t fits = fitting_context(model, z, o.memory_bytes);
     if (fits) snprintf(advice, sizeof advice, "; a context of %" PRIu32 " tokens fits", fits);
-    return bnt_fail(err, BANTAM_ERR_NOMEM,
-                    "%" PRIu64 " bytes are needed (weights %" PRIu64
-                    ", keys and values of %" PRIu32 " tokens %zu, scratch %zu, other %" PRIu64
-                    "), %" PRIu64 " are allowed%s",
-                    z->total_bytes, z->weight_bytes, z->context, z->kv_bytes, z->scratch_bytes,
-                    z->other_bytes, o.memory_bytes, advice);
+    return bnt_fail(
+        err, BANTAM_ERR_NOMEM,
+        "%" PRIu64 " bytes are needed (weights %" PRIu64 ", keys and values of %" PRIu32
+        " tokens %zu, scratch %zu, other %" PRIu64 "), %" PRIu64 " are allowed%s",
+        z->counted_bytes, z->weight_bytes - (z->total_bytes - z->counted_bytes), z->context,
+        z->kv_bytes, z->scratch_bytes, z->other_bytes, o.memory_bytes, advice);
 }
 
 bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *tokenizer,
@@ -204,7 +212,7 @@ bantam_status bnt_session_plan(const bnt_model *model, const bnt_tokenizer *toke
 static uint64_t plain_bytes(const sizing *z, const bnt_model *model)
 {
     const size_t forward = bnt_forward_cost(model, z->batch, z->context, z->n_threads);
-    return z->total_bytes - bnt_adapters_bytes(z->adapters, z->n_adapters) -
+    return z->counted_bytes - bnt_adapters_bytes(z->adapters, z->n_adapters) -
            (z->forward_bytes - forward);
 }
 
@@ -269,6 +277,7 @@ fail:
 void bnt_session_close(bnt_session *s)
 {
     if (!s) return;
+    bnt_ahead_close(&s->ahead);
     bnt_sampler_close(s->sampler);
     bnt_pool_close(s->pool);
     bnt_arena_deinit(&s->scratch);
@@ -308,6 +317,7 @@ bantam_status bnt_session_rewind(bnt_session *s, uint32_t n_tokens, bantam_error
                         "rewind to %" PRIu32 " tokens: the session holds %" PRIu32, n_tokens,
                         s->position);
     }
+    bnt_ahead_forget(s, n_tokens);
     s->position = n_tokens;
     s->logits = NULL;
     return BANTAM_OK;
@@ -358,7 +368,7 @@ bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, bnt_drawn *out,
     }
     drawn.ended =
         !how.feed_stops && s->tokenizer && bnt_tokenizer_is_stop(s->tokenizer, drawn.token);
-    if (!drawn.ended) status = bnt_session_feed(s, &drawn.token, 1, err);
+    if (!drawn.ended) status = bnt_ahead_feed(s, &drawn.token, err);
     if (status) goto fail;
 
     *out = drawn;

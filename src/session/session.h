@@ -53,6 +53,11 @@ bantam_status bnt_session_generate(bnt_session *s, const bantam_generation *opti
                                    bantam_step_fn fn, void *user, bantam_answer *out,
                                    bantam_error *err);
 
+/* draft in place of options->draft. */
+bantam_status bnt_session_speculate(bnt_session *s, const bantam_speculation *options,
+                                    bnt_session *draft, bantam_error *err);
+const bantam_speculated *bnt_session_speculated(const bnt_session *s);
+
 bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_error *err);
 bantam_status bnt_session_load(bnt_session *s, const char *path, bantam_error *err);
 

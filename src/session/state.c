@@ -216,8 +216,8 @@ static void read_header(header *h, const uint8_t *data)
 
 static const char *kv_name(uint32_t kv)
 {
-    static const char *const names[] = {"f32", "f16", "q8"};
-    return kv >= BANTAM_KV_F32 && kv <= BANTAM_KV_Q8 ? names[kv - BANTAM_KV_F32] : "unknown";
+    static const char *const names[] = {"f32", "f16", "q8", "q4"};
+    return kv >= BANTAM_KV_F32 && kv <= BANTAM_KV_Q4 ? names[kv - BANTAM_KV_F32] : "unknown";
 }
 
 /* Whether the state is one of this model, told so that the user knows what differs. */
@@ -332,6 +332,7 @@ bantam_status bnt_state_apply(bnt_session *s, const bnt_state *state, bantam_err
     const bantam_status status = bnt_sampler_restore(s->sampler, state->sampler, err);
     if (status) return status;
 
+    bnt_ahead_forget(s, 0);
     for (uint32_t i = 0; i < state->position; i++) {
         const uint32_t token = u32_at(state->tokens + 4 * (size_t)i);
         /* Checked before; but a mapped file can change, and an id is an index. */

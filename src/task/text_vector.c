@@ -3,43 +3,17 @@
 #include "bantam/interest.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "task/text_windows.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct tokens {
-    uint32_t *ids; /* owns */
-    size_t n;
-} tokens;
-
-/* The tokens of a text alone. There are never more than bytes, but for what an encoder puts in
- * front. */
-static bantam_status encode(const bantam_session *session, bantam_text text, tokens *out,
+/* The tokens of a text alone. */
+static bantam_status encode(const bantam_session *session, bantam_text text, bnt_tokens *out,
                             bantam_error *err)
 {
-    const bantam_tokenizer *const tokenizer =
-        bantam_model_tokenizer(bantam_session_model(session));
-    size_t capacity = text.size + 16;
-
-    *out = (tokens){0};
-    if (!tokenizer) return bnt_fail(err, BANTAM_ERR_UNSUPPORTED, "the model has no tokenizer");
-    for (;;) {
-        out->ids = bnt_alloc(capacity * sizeof *out->ids);
-        if (!out->ids) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a text");
-        const bantam_status status =
-            bantam_tokenize(tokenizer, text, 0, out->ids, capacity, &out->n, err);
-        if (!status) return BANTAM_OK;
-        bnt_free(out->ids);
-        out->ids = NULL;
-        if (status != BANTAM_ERR_FULL || out->n <= capacity) return status;
-        capacity = out->n;
-    }
-}
-
-static bantam_status emptied(bantam_session *session, bantam_status status, bantam_error *err)
-{
-    const bantam_status rewound = bantam_session_rewind(session, 0, status ? NULL : err);
-    return status ? status : rewound;
+    return bnt_tokens_open(out, bantam_model_tokenizer(bantam_session_model(session)), text, 0,
+                           err);
 }
 
 /* ---- vectors ----------------------------------------------------------------------------- */
@@ -59,7 +33,7 @@ bantam_status bantam_text_vector(bantam_session *session, bantam_text text, floa
 {
     const uint32_t capacity = bantam_session_capacity(session);
     bantam_model_info info;
-    tokens t;
+    bnt_tokens t;
 
     bantam_model_describe(bantam_session_model(session), &info);
     memset(vector, 0, info.n_embd * sizeof *vector);
@@ -71,12 +45,12 @@ bantam_status bantam_text_vector(bantam_session *session, bantam_text text, floa
     if (!status) status = bantam_session_rewind(session, 0, err);
     if (!status && n > 0) {
         status = bantam_session_states(session, t.ids, n, add_state, sums, err);
-        status = emptied(session, status, err);
+        status = bnt_session_emptied(session, status, err);
     }
     for (uint32_t i = 0; !status && n > 0 && i < info.n_embd; i++)
         vector[i] = (float)(sums[i] / (double)n);
     bnt_free(sums);
-    bnt_free(t.ids);
+    bnt_tokens_close(&t);
     return status;
 }
 
@@ -84,7 +58,7 @@ bantam_status bantam_text_vector(bantam_session *session, bantam_text text, floa
 
 typedef struct scoring {
     bantam_session *session;
-    const tokens *text;
+    const bnt_tokens *text;
     double sum; /* of ln p of its tokens after the first */
 } scoring;
 
@@ -101,7 +75,7 @@ static bool add_logprob(void *user, size_t index, const float *logits, uint32_t 
 
 /* Mean of ln p of a text's tokens but the first, which nothing would predict were nothing
  * before it. The session holds n_before tokens, and does so again afterwards. */
-static bantam_status score(bantam_session *session, uint32_t n_before, const tokens *text,
+static bantam_status score(bantam_session *session, uint32_t n_before, const bnt_tokens *text,
                            double *out, bantam_error *err)
 {
     scoring s = {.session = session, .text = text};
@@ -119,12 +93,12 @@ static bantam_status score_text(bantam_session *session, uint32_t n_before, bant
                                 double *out, bantam_error *err)
 {
     const size_t room = bantam_session_capacity(session) - n_before;
-    tokens t;
+    bnt_tokens t;
     bantam_status status = encode(session, text, &t, err);
 
     *out = t.n > room ? (double)NAN : 0.0;
     if (!status && t.n > 1 && t.n <= room) status = score(session, n_before, &t, out, err);
-    bnt_free(t.ids);
+    bnt_tokens_close(&t);
     return status;
 }
 
@@ -133,7 +107,7 @@ bantam_status bantam_text_affinity(bantam_session *session, bantam_text before,
                                    bantam_error *err)
 {
     const size_t room = bantam_session_capacity(session) / 2;
-    tokens b;
+    bnt_tokens b;
 
     for (size_t i = 0; i < n; i++)
         out[i] = 0.0;
@@ -150,6 +124,6 @@ bantam_status bantam_text_affinity(bantam_session *session, bantam_text before,
         status = score_text(session, 0, texts[i], &alone, err);
         out[i] -= alone;
     }
-    bnt_free(b.ids);
-    return emptied(session, status, err);
+    bnt_tokens_close(&b);
+    return bnt_session_emptied(session, status, err);
 }

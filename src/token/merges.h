@@ -12,7 +12,7 @@ typedef struct bnt_merges {
     bnt_spec *spec;     /* borrows */
     bantam_text *words; /* owns; (spec->n_tokens): the spelling of each token, which is
                            borrowed; empty where it has none */
-    bnt_names names;
+    bnt_name_table names;
     bool twice;    /* two tokens are spelled alike; the lower id counts */
     uint32_t next; /* where the result of the next merge is looked for first */
     char *joined;  /* owns; (BNT_MAX_TOKEN_BYTES) */

@@ -77,7 +77,7 @@ static key long_key(uint64_t secret, const char *data, size_t size)
     return (key){h, LONG_TAG | high << SIZE_BITS | (uint32_t)size, (uint32_t)h};
 }
 
-static inline key key_of(const bnt_names *names, const char *data, size_t size)
+static inline key key_of(const bnt_name_table *names, const char *data, size_t size)
 {
     return size <= MAX_SHORT ? short_key(names->secret, data, size)
                              : long_key(names->secret, data, size);
@@ -91,7 +91,8 @@ static inline bool is_here(const slot *s, const key *k, const char *data, size_t
 }
 
 /* The slot of a text, or the free one where it belongs. */
-static inline slot *seek(const bnt_names *names, const key *k, const char *data, size_t size)
+static inline slot *seek(const bnt_name_table *names, const key *k, const char *data,
+                         size_t size)
 {
     for (uint32_t i = k->hash & names->mask;; i = (i + 1) & names->mask) {
         slot *const s = &names->slots[i];
@@ -99,7 +100,7 @@ static inline slot *seek(const bnt_names *names, const key *k, const char *data,
     }
 }
 
-static bool is_possible(const bnt_names *names, size_t size)
+static bool is_possible(const bnt_name_table *names, size_t size)
 {
     return size > 0 && size <= names->longest;
 }
@@ -109,7 +110,7 @@ static bool can_be_put(size_t size)
     return size > 0 && size <= BNT_MAX_TOKEN_BYTES;
 }
 
-static void prefetch(const bnt_names *names, const key *k)
+static void prefetch(const bnt_name_table *names, const key *k)
 {
 #ifdef __GNUC__
     __builtin_prefetch(&names->slots[k->hash & names->mask]);
@@ -119,33 +120,33 @@ static void prefetch(const bnt_names *names, const key *k)
 #endif
 }
 
-bantam_status bnt_names_init(bnt_names *names, uint32_t n, bantam_error *err)
+bantam_status bnt_names_init(bnt_name_table *names, uint32_t n, bantam_error *err)
 {
     uint32_t n_slots = 16;
     while (n_slots / 2 < n) {
         n_slots *= 2;
     }
-    *names = (bnt_names){.mask = n_slots - 1, .secret = bnt_table_secret()};
+    *names = (bnt_name_table){.mask = n_slots - 1, .secret = bnt_table_secret()};
     names->slots = bnt_calloc_large(n_slots, sizeof *names->slots);
     if (names->slots) return BANTAM_OK;
-    *names = (bnt_names){0};
+    *names = (bnt_name_table){0};
     return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a vocabulary of %u tokens",
                     (unsigned)n);
 }
 
-void bnt_names_deinit(bnt_names *names)
+void bnt_names_deinit(bnt_name_table *names)
 {
     bnt_free(names->slots);
-    *names = (bnt_names){0};
+    *names = (bnt_name_table){0};
 }
 
-size_t bnt_names_bytes(const bnt_names *names)
+size_t bnt_names_bytes(const bnt_name_table *names)
 {
     return names->slots ? ((size_t)names->mask + 1) * sizeof *names->slots : 0;
 }
 
 /* False where an equal text is there. */
-static bool put(bnt_names *names, const key *k, bantam_text text, uint32_t id)
+static bool put(bnt_name_table *names, const key *k, bantam_text text, uint32_t id)
 {
     slot *const s = seek(names, k, text.data, text.size);
     if (s->tag) return false;
@@ -155,7 +156,8 @@ static bool put(bnt_names *names, const key *k, bantam_text text, uint32_t id)
     return true;
 }
 
-size_t bnt_names_put(bnt_names *names, const bantam_text *texts, const uint32_t *ids, size_t n)
+size_t bnt_names_put(bnt_name_table *names, const bantam_text *texts, const uint32_t *ids,
+                     size_t n)
 {
     key keys[TOGETHER];
     size_t n_there = 0;
@@ -174,7 +176,7 @@ size_t bnt_names_put(bnt_names *names, const bantam_text *texts, const uint32_t 
     return n_there;
 }
 
-uint32_t bnt_names_find(const bnt_names *names, const char *data, size_t size)
+uint32_t bnt_names_find(const bnt_name_table *names, const char *data, size_t size)
 {
     if (!is_possible(names, size)) return BANTAM_NO_TOKEN;
     const key k = key_of(names, data, size);
@@ -182,7 +184,7 @@ uint32_t bnt_names_find(const bnt_names *names, const char *data, size_t size)
     return s->tag ? s->id : BANTAM_NO_TOKEN;
 }
 
-void bnt_names_find_all(const bnt_names *names, const bantam_text *texts, size_t n,
+void bnt_names_find_all(const bnt_name_table *names, const bantam_text *texts, size_t n,
                         uint32_t *ids)
 {
     key keys[TOGETHER];

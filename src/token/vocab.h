@@ -11,10 +11,10 @@
 /* A zeroed vocabulary is a valid closed one. */
 typedef struct bnt_vocab {
     uint32_t n_tokens;
-    char *bytes;       /* owns; the texts, one after the other */
-    uint32_t *offsets; /* owns; (n_tokens + 1) into bytes */
-    uint8_t *kinds;    /* owns; (n_tokens) */
-    bnt_names names;   /* of the tokens that can be found by their text */
+    char *bytes;          /* owns; the texts, one after the other */
+    uint32_t *offsets;    /* owns; (n_tokens + 1) into bytes */
+    uint8_t *kinds;       /* owns; (n_tokens) */
+    bnt_name_table names; /* of the tokens that can be found by their text */
 
     uint32_t byte_ids[256];  /* the token of a single byte, or BANTAM_NO_TOKEN */
     uint32_t ascii_ids[128]; /* the token whose text is this character, or BANTAM_NO_TOKEN */

@@ -431,6 +431,12 @@ static bantam_status check_options(const bnt_model *m, const bnt_net_options *o,
                         "the rounded rope of 8 bits cannot be trained: open the model with the "
                         "float form");
     }
+    if (m->config.down_hadamard) {
+        return bnt_fail(
+            err, BANTAM_ERR_UNSUPPORTED,
+            "a model that rotates what its down matrices multiply cannot be trained "
+            "or adapted: take the one it was made of");
+    }
     return o->learns == BNT_LEARNS_ADAPTER ? check_adapter(o, err) : BANTAM_OK;
 }
 

@@ -13,7 +13,7 @@ check "the manual is written" "$DOCGEN" man "$T/man"
 check "the completions are written" "$DOCGEN" completions "$T/completions"
 check "a folder that is not there is a failure" sh -c "! '$DOCGEN' man '$T/none' 2>/dev/null"
 
-for command in run chat summarize sentiment personalize fit pull list show rm quantize convert merge adapt train \
+for command in run chat summarize sentiment personalize fit pull list show rm quantize prune convert merge adapt train \
     eval bench inspect tokenize template logits doctor; do
     page=$T/man/bantam-$command.1
     check "there is a page for $command" [ -s "$page" ]

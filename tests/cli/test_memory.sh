@@ -30,7 +30,11 @@ budgets() {
         budget=$((least + (full - least) * part / 8))
         run run "$model" --raw -n 2 --ignore-eos --json --memory $budget hello
         check "$name: $part/8 of the way: an answer" [ "$rc" -eq 0 ]
-        check "$name: $part/8 of the way: within the budget" [ "$(json memory planned_bytes)" -le $budget ]
+        if [ "$(json memory planned_bytes)" -gt $budget ]; then
+            check "$name: $part/8 of the way: weights beyond the budget are told of" \
+                contains "$T/err" "again and again"
+            check "$name: $part/8 of the way: only where nothing else fits" [ "$(json memory context_tokens)" -eq 256 ]
+        fi
         check "$name: $part/8 of the way: no shorter than with less" \
             [ "$(json memory context_tokens)" -ge "$before" ]
         before=$(json memory context_tokens)
@@ -43,7 +47,7 @@ budgets() {
     run run "$model" --raw -n 2 --memory "$least" -q hello
     check "$name: -q tells nothing" [ ! -s "$T/err" ]
     budget=$(((least + full) / 2))
-    run run "$model" --raw -n 2 --memory $budget -c "$context" --kv f32 hello
+    run run "$model" --raw -n 2 --memory "$least" -c "$context" --kv f32 hello
     check "$name: demands that do not fit are refused" [ "$rc" -eq 1 ]
     check "$name: with what would fit" contains "$T/err" " would fit"
     run run "$model" --raw -n 2 --memory $budget -c 100 --kv f32 --json hello
@@ -61,6 +65,41 @@ budgets() {
 
 if [ "$(built_in)" -gt 0 ]; then budgets built-in bantam-mini; fi
 if shared_found 90; then budgets "a tiny model" "$LM/smollm2-a/model-f32.gguf"; fi
+
+# ---- weights larger than the budget --------------------------------------------------------
+
+MAKE=${BANTAM_BUILD:-}/bantam-random-model
+if [ -x "$MAKE" ] && [ -z "${BANTAM_EMULATOR:-}" ]; then
+    "$MAKE" smollm2-135m B4 1 "$T/large.gguf"
+    bytes=$(wc -c <"$T/large.gguf")
+    run run "$T/large.gguf" -q --raw -c 256 -n 3 --temp 0 --ignore-eos hi
+    mv "$T/out" "$T/whole"
+    run run "$T/large.gguf" --memory $((bytes / 2)) --raw -n 3 --temp 0 --ignore-eos hi
+    check "weights of twice the budget: exit 0" [ "$rc" -eq 0 ]
+    check "weights of twice the budget: the same answer" cmp -s "$T/out" "$T/whole"
+    check "weights of twice the budget: one line about it" [ "$(lines "$T/err")" -eq 1 ]
+    check "weights of twice the budget: which says that it is slow" contains "$T/err" "which is slow"
+    run run "$T/large.gguf" --memory $((bytes / 2)) --raw -c 8192 --kv f32 -n 3 --temp 0 hi
+    check "keys and values are counted: exit 1" [ "$rc" -eq 1 ]
+    check "keys and values are counted: with what would fit" contains "$T/err" " would fit"
+    "$MAKE" smollm2-135m Q4_0 1 "$T/packed.gguf"
+    BANTAM_CACHE=$T/cache
+    run run "$T/packed.gguf" --memory $((bytes / 2)) --raw -n 3 --temp 0 --ignore-eos hi
+    check "packed weights are mapped from their cache: exit 0" [ "$rc" -eq 0 ]
+    run run "$T/packed.gguf" --memory $((bytes / 2)) --no-cache --raw -n 3 hi
+    check "without a cache they are counted: exit 1" [ "$rc" -eq 1 ]
+    check "without a cache they are counted: one line" [ "$(lines "$T/err")" -eq 1 ]
+    BANTAM_CACHE=off
+    rm -rf "$T/packed.gguf" "$T/cache"
+    "$MAKE" smollm2-135m F16 1 "$T/half.gguf"
+    run run "$T/half.gguf" --memory 120M -q --raw -n 1 hi
+    check "-q tells nothing of weights either" [ ! -s "$T/err" ]
+    run run "$T/half.gguf" --memory 120M --raw -n 1 hi
+    check "a type that would fit is named" contains "$T/err" "b4 would take 1"
+    rm -f "$T/half.gguf"
+else
+    echo "skipped 11 cases: no random models here"
+fi
 
 # ---- limits of the system ------------------------------------------------------------------
 
@@ -140,7 +179,6 @@ fi
 # Needs a control group of its own, version 1, which root alone can make.
 GROUPS_OF_MEMORY=/sys/fs/cgroup/memory
 group=$GROUPS_OF_MEMORY/bantam-test-$$
-MAKE=${BANTAM_BUILD:-}/bantam-random-model
 if [ ! -x "$MAKE" ] || [ ! -w "$GROUPS_OF_MEMORY" ] || ! mkdir "$group" 2>/dev/null; then
     echo "skipped 7 cases: no control group of memory can be made"
     finish
@@ -160,8 +198,6 @@ grouped() {
     ) >"$T/out" 2>"$T/err" </dev/null || rc=$?
 }
 
-"$MAKE" smollm2-135m B4 1 "$T/large.gguf"
-bytes=$(wc -c <"$T/large.gguf")
 "$BANTAM" run "$T/large.gguf" -q --raw -c 256 -n 3 --temp 0 --ignore-eos hi >"$T/whole"
 grouped $((bytes / 2)) run "$T/large.gguf" --raw -c 256 -n 3 --temp 0 --ignore-eos hi
 check "weights of twice the memory: exit 0" [ "$rc" -eq 0 ]

@@ -124,17 +124,29 @@ if [ "$(built_in)" -eq 1 ]; then
         cat "$T/story"
         n=$((n + 1))
     done >"$T/long"
-    expect "a text longer than the context" 1 personalize rewrite "$T/long"
+    run personalize rewrite "$T/long" --words 20 --json
+    check "a text longer than the context: exit 0" [ "$rc" -eq 0 ]
     check "is told both numbers" contains "$T/err" "the context holds 512"
+    check "it is summarized" [ "$("$JSON" "$T/out" summarized)" = true ]
+    "$JSON" "$T/out" text >"$T/short"
+    check "in some words" [ -s "$T/short" ]
+    check "and no more than were wanted" [ "$(wc -w <"$T/short")" -le 24 ]
+    run summarize "$T/long" --words 20
+    check "as summarize has it" cmp -s "$T/out" "$T/short"
+    run personalize rewrite "$T/story" --words 12 --json
+    check "a text that fits is not" [ "$("$JSON" "$T/out" summarized)" = false ]
+    mv "$T/out" "$T/plain"
     expect "no text" 1 personalize rewrite "$T/empty"
     if [ -z "${BANTAM_EMULATOR:-}" ]; then
-        printf '{"text":"Leo had a wagon. It was green.","accepted":"Leo owned a green wagon."}\n' >"$T/own.jsonl"
-        run personalize adapt "$T/own.jsonl" --steps 1 --json
+        printf '{"text":"%s","accepted":"Kate is kind."}\n' "$(cat "$T/story")" >"$T/own.jsonl"
+        run personalize adapt "$T/own.jsonl" --steps 20 --json
         check "adapt: exit 0" [ "$rc" -eq 0 ]
         check "an adapter lies beside the profile" [ -s "$BANTAM_HOME/profile.db.adapter.gguf" ]
         check "the texts do not" [ ! -e "$BANTAM_HOME/profile.db.adapt.jsonl" ]
-        run personalize rewrite "$T/story" --words 5 --json
+        run personalize rewrite "$T/story" --words 12 --json
         check "rewrite uses it" [ "$("$JSON" "$T/out" adapted)" = true ]
+        check "and says what was accepted" [ "$("$JSON" "$T/out" text)" = "Kate is kind." ]
+        check "which it did not say before" [ "$("$JSON" "$T/plain" text)" != "Kate is kind." ]
     fi
 else
     echo "skipped 16 cases: no built-in model"

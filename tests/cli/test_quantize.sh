@@ -8,15 +8,16 @@ json() {
     "$JSON" "$T/out" "$@"
 }
 
-expect "--type of quantize" 2 quantize a b --type q4_k
+expect "--type of quantize" 2 quantize a b --type q3_k
 expect "--embedding of quantize" 2 quantize a b --embedding q9
 expect "a word too few" 2 quantize in.gguf
 expect "from nothing" 1 quantize "$T/nothing" "$T/x.gguf"
 check "and no file is left" [ ! -e "$T/x.gguf" ]
-for option in --calibrate --method --rotate --budget --tensor; do
-    run quantize --help
-    check "quantize --help does not offer $option" [ -z "$(grep -e "$option" "$T/out")" ]
+run quantize --help
+for option in --calibrate --method --imatrix --save-imatrix --budget --tensor --report; do
+    check "quantize --help offers $option" [ -n "$(grep -e "$option" "$T/out")" ]
 done
+expect "--method of quantize" 2 quantize a b --method best
 
 shared_found 30 || finish
 HF=$LM/llama32-a/hf
@@ -70,8 +71,8 @@ check "no file is left of it" [ ! -e "$T/x.gguf" ]
 
 run quantize "$ODD" "$T/odd.gguf"
 check "rows of 172 values: exit 0" [ "$rc" -eq 0 ]
-check "each matrix that stays f16 is named" [ "$(lines "$T/err")" -eq 5 ]
-check "and why" contains "$T/err" "blk.0.ffn_down.weight stays F16"
+check "each matrix that gets f16 is named" [ "$(lines "$T/err")" -eq 5 ]
+check "and why" contains "$T/err" "blk.0.ffn_down.weight gets F16"
 run quantize "$ODD" "$T/odd.gguf" -q
 check "-q silences that" [ ! -s "$T/err" ]
 run run "$T/odd.gguf" --raw -n 4 --temp 0 "Once"
@@ -80,5 +81,38 @@ check "types may be mixed" [ "$rc" -eq 0 ]
 expect "a file onto itself" 1 quantize "$T/b4.gguf" "$T/b4.gguf"
 expect "to where nothing can be written" 1 quantize "$MODEL" "$T/no/out.gguf"
 expect "a file without layers" 1 quantize "$LM/ministral3-a/mmproj-f32.gguf" "$T/x.gguf"
+
+# With a text: less is lost, whatever the threads, and no more bytes than there may be.
+TEXT=$SHARED/data/tinystories-eval-200.txt
+head -c 30000 "$TEXT" >"$T/text"
+tail -c 6000 "$TEXT" >"$T/other"
+divergence() {
+    "$BANTAM" eval "$1" --against "$MODEL" --text "$T/other" --json >"$T/out"
+    json kl_mean
+}
+run quantize "$MODEL" "$T/gptq.gguf" --calibrate "$T/text" -t 1 --save-imatrix "$T/i.gguf"
+check "gptq: exit 0" [ "$rc" -eq 0 ]
+run quantize "$MODEL" "$T/again.gguf" --calibrate "$T/text" -t 3
+check "gptq: threads change no bit" cmp -s "$T/gptq.gguf" "$T/again.gguf"
+check "gptq: as many bytes" [ "$(wc -c <"$T/gptq.gguf")" -eq "$(wc -c <"$T/b4.gguf")" ]
+check "gptq: less is lost" \
+    awk -v a="$(divergence "$T/gptq.gguf")" -v b="$(divergence "$T/b4.gguf")" 'BEGIN { exit !(a < 0.7 * b) }'
+run quantize "$MODEL" "$T/a.gguf" --method imatrix --calibrate "$T/text"
+check "imatrix: exit 0" [ "$rc" -eq 0 ]
+run quantize "$MODEL" "$T/b.gguf" --imatrix "$T/i.gguf"
+check "imatrix from a file: exit 0" [ "$rc" -eq 0 ]
+for budget in 500000 700000; do
+    run quantize "$MODEL" "$T/fit.gguf" --calibrate "$T/text" --budget $budget --report "$T/page.html"
+    check "a budget of $budget: exit 0" [ "$rc" -eq 0 ]
+    size=$(wc -c <"$T/fit.gguf")
+    check "a budget of $budget is kept" [ "$size" -le $budget ]
+    check "and used" [ "$size" -gt $((budget - budget / 20)) ]
+done
+check "the page is there" contains "$T/page.html" "blk.0.attn_q.weight"
+rm -f "$T/x.gguf"
+expect "a budget that is too small" 1 quantize "$MODEL" "$T/x.gguf" --calibrate "$T/text" --budget 100000
+check "what would do is said" contains "$T/err" "the smallest file"
+expect "a text that is too short" 1 quantize "$MODEL" "$T/x.gguf" --calibrate "$T/missing"
+check "and no file is left of them" [ ! -e "$T/x.gguf" ]
 
 finish

@@ -16,7 +16,7 @@ run --version
 check "--version is one line" [ "$(lines "$T/out")" -eq 1 ]
 check "--version names the program" contains "$T/out" "bantam "
 
-for command in run chat tokenize template logits inspect eval bench convert quantize merge train pull adapt list show rm \
+for command in run chat tokenize template logits inspect eval bench convert quantize prune merge train pull adapt list show rm \
     doctor fit summarize sentiment personalize; do
     run "$command" --help
     check "$command --help exits 0" [ "$rc" -eq 0 ]
@@ -31,14 +31,12 @@ for command in run chat tokenize template logits inspect eval bench convert quan
 done
 
 # What this release does not have does not exist.
-for command in prune serve; do
+for command in serve; do
     expect "$command is an unknown command" 2 "$command" x
 done
-for option in --draft --lookup --image --choice --against; do
+for option in --image; do
     run run --help
     check "run --help does not offer $option" [ -z "$(grep -e "$option" "$T/out")" ]
-    run eval --help
-    check "eval --help does not offer $option" [ -z "$(grep -e "$option" "$T/out")" ]
 done
 
 expect "logits without MODEL" 2 logits --tokens 1 -o x

@@ -11,7 +11,7 @@ static const char *const out_path = "test_convert.tmp.gguf";
 
 static void convert(const char *folder, const char *type)
 {
-    const bantam_convert_options options = {sizeof options, type, NULL, NULL};
+    const bantam_convert_options options = {.struct_size = sizeof options, .type = type};
     bantam_error err;
     if (bnt_convert(shared_path(folder), out_path, &options, &err)) fail_msg("%s", err.message);
 }
@@ -109,7 +109,7 @@ static void a_file_is_copied_as_it_is_without_a_type(void **state)
 {
     (void)state;
     if (!shared_found(1)) skip();
-    const bantam_convert_options options = {sizeof options, NULL, NULL, NULL};
+    const bantam_convert_options options = {.struct_size = sizeof options, .type = NULL};
     const char *const in = shared_path("weights/gguf/babyllama-361-Q4_K_M.gguf");
     assert_int_equal(bnt_convert(in, out_path, &options, NULL), BANTAM_OK);
     bnt_archive *const got = open_archive(out_path);
@@ -155,7 +155,8 @@ static void a_stopped_conversion_leaves_no_file(void **state)
 
     (void)state;
     if (!shared_found(1)) skip();
-    const bantam_convert_options options = {sizeof options, "F16", stop_at_once, &calls};
+    const bantam_convert_options options = {
+        .struct_size = sizeof options, .type = "F16", .progress = stop_at_once, .user = &calls};
     assert_int_equal(bnt_convert(shared_path("goldens/lm/amd-a/hf"), out_path, &options, &err),
                      BANTAM_ERR_CANCELLED);
     assert_int_equal(calls, 1);
@@ -164,12 +165,13 @@ static void a_stopped_conversion_leaves_no_file(void **state)
 
 static void a_type_that_cannot_be_written_is_refused(void **state)
 {
-    static const char *const types[] = {"Q4_K", "IQ4_NL", "nonsense", ""};
+    static const char *const types[] = {"Q2_K", "IQ4_XS", "nonsense", ""};
     bantam_error err;
 
     (void)state;
     for (int t = 0; t < 4; t++) {
-        const bantam_convert_options options = {sizeof options, types[t], NULL, NULL};
+        const bantam_convert_options options = {.struct_size = sizeof options,
+                                                .type = types[t]};
         assert_int_equal(bnt_convert("anything", out_path, &options, &err), BANTAM_ERR_INVALID);
         assert_non_null(strstr(err.message, "expected one of"));
     }

@@ -166,19 +166,23 @@ static void make_row(writer *w, const declared *t, float deviation, uint8_t *out
     }
 }
 
-/* 16 rows of B4 or B8, of which `rows` are there. */
+/* 16 rows of B4, B3, B2 or B8, of which `rows` are there. */
 static void make_group(writer *w, const declared *t, uint32_t rows, float deviation,
                        uint8_t *out)
 {
     const bnt_tile *const tile = t->type->tile;
-    const bool four = t->type->id == BNT_TYPE_B4;
+    /* Scales up to 15 serve all types that have any. */
+    const float part = t->type->id == BNT_TYPE_B8   ? 0.0135f
+                       : t->type->id == BNT_TYPE_B4 ? 0.025f
+                       : t->type->id == BNT_TYPE_B3 ? 0.05f
+                                                    : 0.1f;
     const size_t head = bnt_tile_head_bytes(tile, t->columns);
     const size_t size = bnt_tile_group_bytes(tile, t->columns);
 
     noise(w, out, size);
     memset(out, 0, head);
     for (size_t i = 0; i < bnt_tile_blocks(t->columns) * BNT_TILE_ROWS; i++) {
-        const uint16_t half = half_near(w, deviation * (four ? 0.025f : 0.0135f));
+        const uint16_t half = half_near(w, deviation * part);
         if (i % BNT_TILE_ROWS < rows) memcpy(out + 2 * i, &half, sizeof half);
     }
     size_t at = head;
@@ -356,7 +360,7 @@ static void check_model(const shape *form, uint32_t first, bantam_kv kv, uint32_
 
 /* ---- the laws ---------------------------------------------------------------------------- */
 
-static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
 
 /* Of each kind, with rests: of 12, 13, 16 few, 17 and more many. */
 static const uint32_t product_batches[] = {1, 3, 16, 17, 31, 0};
@@ -368,7 +372,7 @@ static void check_turns(const shape *s, uint32_t turns)
 {
     const uint32_t few = cpu_time_factor() > 1.0 ? 1 : turns;
     for (uint32_t turn = 0; turn < few; turn++) {
-        check_model(s, turn, kvs[turn % 3], PRODUCT_TOKENS, product_batches);
+        check_model(s, turn, kvs[turn % 4], PRODUCT_TOKENS, product_batches);
     }
     if (few < turns) print_message("skipped %u cases: too slow here\n", turns - few);
 }
@@ -384,8 +388,8 @@ static void types_with_short_blocks_give_the_bits_of_the_reference(void **state)
                          .head_dim = 48,
                          .ffn = 608,
                          .vocab = 37,
-                         .types = {"B4", "Q8_0", "B8", "Q4_0"}},
-                4);
+                         .types = {"B4", "Q8_0", "B8", "Q4_0", "B3", "B2"}},
+                6);
 }
 
 static void types_of_large_blocks_give_the_bits_of_the_reference(void **state)
@@ -456,11 +460,11 @@ static void attention_gives_the_bits_of_the_reference(void **state)
                                     .halves = true,
                                     .types = {"F16"}}};
     const bool slow = cpu_time_factor() > 1.0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         if (slow && i % 2 == i / 4) continue;
         check_model(&shapes[i % 2], 0, kvs[i / 2], 290, batches);
     }
-    if (slow) print_message("skipped 3 cases: too slow here\n");
+    if (slow) print_message("skipped 4 cases: too slow here\n");
 }
 
 int main(void)

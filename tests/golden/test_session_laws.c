@@ -24,7 +24,7 @@ static const struct {
             {"ministral3-a", "model-f32.gguf", BANTAM_ROPE_DEFAULT}};
 enum { N_LAWS = sizeof laws / sizeof laws[0] };
 
-static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
 
 static const char *model_path(const char *model, const char *file)
 {
@@ -145,7 +145,7 @@ static void for_all(void (*law)(const course *c), size_t turn)
     if (!shared_found(N_LAWS)) skip();
     for (size_t i = 0; i < N_LAWS; i++) {
         course c;
-        course_open(&c, i, kvs[(i + turn) % 3]);
+        course_open(&c, i, kvs[(i + turn) % 4]);
         law(&c);
         course_close(&c);
     }
@@ -341,7 +341,7 @@ static void an_answer_drawn_back_to_its_start_changes_no_bit(void **state)
     if (!shared_found(N_LAWS)) skip();
     for (size_t i = 0; i < N_LAWS; i++) {
         course c;
-        course_open(&c, i, kvs[i % 3]);
+        course_open(&c, i, kvs[i % 4]);
         open_tokenizer(&c, laws[i].model);
         const bantam_text banned = bnt_tokenizer_text(c.rig.letters, c.drawn[0]);
         const bantam_generation o = {

@@ -89,8 +89,8 @@ static void run_mix(const bnt_kernels *k, const void *args)
 
 static void bench_attention(check *c, floats f)
 {
-    static const char *const scores[] = {"scores_f32", "scores_f16", "scores_q8"};
-    static const char *const mixes[] = {"mix_f32", "mix_f16", "mix_q8"};
+    static const char *const scores[] = {"scores_f32", "scores_f16", "scores_q8", "scores_q4"};
+    static const char *const mixes[] = {"mix_f32", "mix_f16", "mix_q8", "mix_q4"};
     static const uint32_t n_q[] = {1, 3, 12};
     for (int i = 0; i < BNT_KV_FORMS * 3 * 2; i++) {
         f.form = (bnt_kv_form)(i / 6);

@@ -14,6 +14,8 @@ static const struct {
     bnt_type_id id;
 } tiles[BNT_TILES] = {
     [BNT_TILE_B4] = {"gemv_b4", "gemm_b4", BNT_TYPE_B4},
+    [BNT_TILE_B3] = {"gemv_b3", "gemm_b3", BNT_TYPE_B3},
+    [BNT_TILE_B2] = {"gemv_b2", "gemm_b2", BNT_TYPE_B2},
     [BNT_TILE_B8] = {"gemv_b8", "gemm_b8", BNT_TYPE_B8},
     [BNT_TILE_Q4_0] = {"gemv_q4_0", "gemm_q4_0", BNT_TYPE_Q4_0_R16},
     [BNT_TILE_Q8_0] = {"gemv_q8_0", "gemm_q8_0", BNT_TYPE_Q8_0_R16},
@@ -38,11 +40,13 @@ static uint32_t fit_columns(bnt_tile_index type, uint32_t columns)
     return (columns + block - 1) / block * block;
 }
 
-/* Groups of noise whose halves are all small numbers: every byte is below 64. */
+/* Groups of noise whose halves are all small numbers: every byte is below 64, those of B types
+ * no larger than their scales may be. */
 static void fill_groups(check *c, uint8_t *p, const product *w)
 {
+    const uint32_t below = w->type == BNT_TILE_B4 ? 16 : w->type == BNT_TILE_B3 ? 32 : 64;
     for (size_t i = 0; i < w->group_bytes; i++) {
-        p[i] = (uint8_t)(w->type == BNT_TILE_B4 ? check_below(c, 16) : check_below(c, 64));
+        p[i] = (uint8_t)check_below(c, below);
     }
     for (uint32_t g = 1; g < w->n_groups; g++) {
         memcpy(p + g * w->group_bytes, p, w->group_bytes);

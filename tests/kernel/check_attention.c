@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const forms[BNT_KV_FORMS] = {"f32", "f16", "q8"};
+static const char *const forms[BNT_KV_FORMS] = {"f32", "f16", "q8", "q4"};
 static const uint32_t head_dims[] = {2,  4,  8,  16, 17,  24,  32,  40,
                                      48, 64, 80, 96, 100, 112, 128, 256};
 enum { HEAD_DIMS = sizeof head_dims / sizeof head_dims[0] };
@@ -23,19 +23,25 @@ typedef struct attention {
 
 /* ---- keys and values ---- */
 
+/* Of the codes of a block of keys. */
+static size_t code_bytes(bnt_kv_form form, uint32_t head_dim)
+{
+    return (form == BNT_KV_FORM_Q8 ? head_dim : ((size_t)head_dim + 1) / 2) * BNT_KEY_POSITIONS;
+}
+
 static size_t key_bytes(bnt_kv_form form, uint32_t head_dim)
 {
     const size_t n = (size_t)head_dim * BNT_KEY_POSITIONS;
     if (form == BNT_KV_FORM_F32) return 4 * n;
     if (form == BNT_KV_FORM_F16) return 2 * n;
-    return n + (size_t)(head_dim + 31) / 32 * BNT_KEY_POSITIONS * 2;
+    return code_bytes(form, head_dim) + (size_t)(head_dim + 31) / 32 * BNT_KEY_POSITIONS * 2;
 }
 
 static size_t value_bytes(bnt_kv_form form, uint32_t head_dim)
 {
     if (form == BNT_KV_FORM_F32) return 4 * (size_t)head_dim;
     if (form == BNT_KV_FORM_F16) return 2 * (size_t)head_dim;
-    return (size_t)(head_dim + 31) / 32 * 34;
+    return (size_t)(head_dim + 31) / 32 * (form == BNT_KV_FORM_Q8 ? 34 : 18);
 }
 
 static size_t form_align(bnt_kv_form form)
@@ -67,8 +73,9 @@ static void fill_keys(check *c, uint8_t *p, bnt_kv_form form, uint32_t head_dim,
     } else if (form == BNT_KV_FORM_F16) {
         check_halves(c, p, n, fill);
     } else {
-        fill_codes(c, p, n, fill);
-        check_halves(c, p + n, (key_bytes(form, head_dim) - n) / 2, fill);
+        const size_t codes = code_bytes(form, head_dim);
+        fill_codes(c, p, codes, fill);
+        check_halves(c, p + codes, (key_bytes(form, head_dim) - codes) / 2, fill);
     }
 }
 
@@ -81,6 +88,13 @@ static void fill_value(check *c, uint8_t *p, bnt_kv_form form, uint32_t head_dim
     }
     if (form == BNT_KV_FORM_F16) {
         check_halves(c, p, head_dim, fill);
+        return;
+    }
+    if (form == BNT_KV_FORM_Q4) {
+        for (uint32_t d = 0; d < head_dim; d += 32, p += 18) {
+            check_halves(c, p, 1, fill);
+            fill_codes(c, p + 2, 16, fill);
+        }
         return;
     }
     for (uint32_t d = 0; d < head_dim; d += 32, p += 34) {

@@ -14,6 +14,8 @@ static const struct {
     bnt_type_id id;
 } tiles[BNT_TILES] = {
     [BNT_TILE_B4] = {"b4", BNT_TYPE_B4},
+    [BNT_TILE_B3] = {"b3", BNT_TYPE_B3},
+    [BNT_TILE_B2] = {"b2", BNT_TYPE_B2},
     [BNT_TILE_B8] = {"b8", BNT_TYPE_B8},
     [BNT_TILE_Q4_0] = {"q4_0", BNT_TYPE_Q4_0_R16},
     [BNT_TILE_Q8_0] = {"q8_0", BNT_TYPE_Q8_0_R16},
@@ -58,6 +60,10 @@ static uint8_t *fill_scales(check *c, uint8_t *p, bnt_tile_index type, size_t by
         return fill_halves(c, p, bytes, fill);
     case BNT_TILE_B4:
         return fill_bytes(c, p, bytes, fill, -15, 15);
+    case BNT_TILE_B3:
+        return fill_bytes(c, p, bytes, fill, -31, 31);
+    case BNT_TILE_B2:
+        return fill_bytes(c, p, bytes, fill, -63, 63);
     case BNT_TILE_Q6_K:
         return fill_bytes(c, p, bytes, fill, -128, 127);
     default:

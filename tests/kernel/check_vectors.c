@@ -101,6 +101,12 @@ static void run_rope_halves(const bnt_kernels *k, const void *args, const check_
     k->rope_halves_f32(out[0].data, v->y, v->y + v->n / 2, v->n);
 }
 
+static void run_hadamard(const bnt_kernels *k, const void *args, const check_out *out)
+{
+    const vectors *const v = args;
+    k->hadamard_f32(out[0].data, v->n, v->a);
+}
+
 static void run_to_half(const bnt_kernels *k, const void *args, const check_out *out)
 {
     const vectors *const v = args;
@@ -167,6 +173,20 @@ static void check_vector(check *c, const vector_kernel *kernel)
         for (int fill = 0; fill < FILLS; fill++) {
             case_vector(c, kernel, n, (check_fill)fill, false, false);
             case_vector(c, kernel, n, (check_fill)fill, true, kernel->in_place_too);
+        }
+    }
+}
+
+/* hadamard_f32 takes powers of two. */
+static void check_hadamard(check *c)
+{
+    static const vector_kernel kernel = {
+        "hadamard_f32", PART(hadamard_f32), run_hadamard, OUT_UPDATED, false, false};
+    if (!check_kernel(c, kernel.name, &kernel.part, 1)) return;
+    for (size_t n = 0; n <= 16384; n = n ? 2 * n : 1) {
+        for (int fill = 0; fill < FILLS; fill++) {
+            case_vector(c, &kernel, n, (check_fill)fill, false, false);
+            case_vector(c, &kernel, n, (check_fill)fill, true, false);
         }
     }
 }
@@ -306,6 +326,7 @@ void check_vectors(check *c)
 {
     check_softmax(c);
     check_max(c);
+    check_hadamard(c);
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
         check_vector(c, &kernels[i]);
     }

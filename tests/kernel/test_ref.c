@@ -322,8 +322,16 @@ static void put_half(uint8_t *p, float value)
     memcpy(p, &bits, sizeof bits);
 }
 
+/* Codes of four bits are those of eight bits that fit; others are not looked at. */
+static void put_half_code(uint8_t *byte, bool high, int code)
+{
+    const unsigned stored = (unsigned)(code + 8) & 15u;
+    *byte = (uint8_t)(high ? (*byte & 15u) | stored << 4 : (*byte & 240u) | stored);
+}
+
 static void put_key(chunk *c, uint32_t j, uint32_t d, int code, float scale)
 {
+    uint8_t *const q4 = c->keys[3] + j / 16 * c->block_bytes[3];
     const float x = scale * (float)code;
     const uint32_t block = j / 16, at = d * 16 + j % 16;
     uint8_t *const q8 = c->keys[2] + block * c->block_bytes[2];
@@ -332,6 +340,8 @@ static void put_key(chunk *c, uint32_t j, uint32_t d, int code, float scale)
     put_half(c->keys[1] + block * c->block_bytes[1] + 2 * (size_t)at, x);
     q8[at] = (uint8_t)code;
     put_half(q8 + HEAD * 16 + 2 * (d / 32 * 16 + j % 16), scale);
+    put_half_code(&q4[d / 2 * 16 + j % 16], d % 2, code);
+    put_half(q4 + HEAD * 8 + 2 * (d / 32 * 16 + j % 16), scale);
 }
 
 static void put_value(chunk *c, uint32_t j, uint32_t d, int code, float scale)
@@ -341,36 +351,42 @@ static void put_value(chunk *c, uint32_t j, uint32_t d, int code, float scale)
     c->value[j][d] = x;
     memcpy(c->values[0] + j * c->row_bytes[0] + 4 * (size_t)d, &x, 4);
     put_half(c->values[1] + j * c->row_bytes[1] + 2 * (size_t)d, x);
+    uint8_t *const q4 = c->values[3] + j * c->row_bytes[3] + d / 32 * 18;
     put_half(q8, scale);
     q8[2 + d % 32] = (uint8_t)code;
+    put_half(q4, scale);
+    put_half_code(&q4[2 + d % 16], d % 32 >= 16, code);
 }
 
-static void make_chunk(chunk *c)
+/* Of codes of so many bits: all forms but Q4 hold eight, all hold four. */
+static void make_chunk(chunk *c, int bits)
 {
-    static const size_t block_bytes[] = {HEAD * 64, HEAD * 32, HEAD * 16 + 2 * 48};
-    static const size_t row_bytes[] = {HEAD * 4, HEAD * 2, 3 * 34};
+    const int most = 1 << (bits - 1);
+    static const size_t block_bytes[] = {HEAD * 64, HEAD * 32, HEAD * 16 + 2 * 48,
+                                         HEAD * 8 + 2 * 48};
+    static const size_t row_bytes[] = {HEAD * 4, HEAD * 2, 3 * 34, 3 * 18};
     memset(c, 0, sizeof *c);
     memcpy(c->block_bytes, block_bytes, sizeof block_bytes);
     memcpy(c->row_bytes, row_bytes, sizeof row_bytes);
     for (uint32_t j = 0; j < 32; j++) {
         for (uint32_t d = 0; d < HEAD; d++) {
             const float scale = ldexpf(1.0f, -(int)((j + d / 32) % 8));
-            put_key(c, j, d, (int)bnt_rng_below(&rng, 256) - 128, scale);
-            put_value(c, j, d, (int)bnt_rng_below(&rng, 256) - 128, scale);
+            put_key(c, j, d, (int)bnt_rng_below(&rng, 2 * (uint32_t)most) - most, scale);
+            put_value(c, j, d, (int)bnt_rng_below(&rng, 2 * (uint32_t)most) - most, scale);
         }
     }
 }
 
-static void scores_are_products_of_queries_and_keys_in_every_form(void **state)
+static void check_scores(int bits)
 {
-    (void)state;
+    const int n_forms = bits == 4 ? BNT_KV_FORMS : BNT_KV_FORM_Q4;
     static chunk c;
     float q[QUERIES * (HEAD + 3)], scores[BNT_KV_FORMS][QUERIES * 64];
-    make_chunk(&c);
+    make_chunk(&c, bits);
     for (int i = 0; i < QUERIES * (HEAD + 3); i++) {
         q[i] = a[i % MOST];
     }
-    for (int form = 0; form < BNT_KV_FORMS; form++) {
+    for (int form = 0; form < n_forms; form++) {
         for (int i = 0; i < QUERIES * 64; i++) {
             scores[form][i] = -7.0f;
         }
@@ -393,16 +409,23 @@ static void scores_are_products_of_queries_and_keys_in_every_form(void **state)
     }
 }
 
-static void mixes_add_weighted_values_in_every_form(void **state)
+static void scores_are_products_of_queries_and_keys_in_every_form(void **state)
 {
     (void)state;
+    check_scores(8);
+    check_scores(4);
+}
+
+static void check_mixes(int bits)
+{
+    const int n_forms = bits == 4 ? BNT_KV_FORMS : BNT_KV_FORM_Q4;
     static chunk c;
     float p[QUERIES * 64], first[QUERIES * (HEAD + 2)], out[QUERIES * (HEAD + 2)];
-    make_chunk(&c);
+    make_chunk(&c, bits);
     for (int i = 0; i < QUERIES * 64; i++) {
         p[i] = a[i % MOST];
     }
-    for (int form = 0; form < BNT_KV_FORMS; form++) {
+    for (int form = 0; form < n_forms; form++) {
         for (int i = 0; i < QUERIES * (HEAD + 2); i++) {
             out[i] = b[i % MOST];
         }
@@ -420,6 +443,13 @@ static void mixes_add_weighted_values_in_every_form(void **state)
         if (form == 0) memcpy(first, out, sizeof first);
         assert_memory_equal(out, first, sizeof first);
     }
+}
+
+static void mixes_add_weighted_values_in_every_form(void **state)
+{
+    (void)state;
+    check_mixes(8);
+    check_mixes(4);
 }
 
 /* 2^24, 1, 1 along the dimensions of a key, and along the positions of values. */
@@ -446,13 +476,13 @@ static void scores_and_mixes_add_in_their_order(void **state)
     assert_true(out == BIG + 2.0f);
 }
 
-static void expanded_forms_are_the_numbers_themselves(void **state)
+static void check_expansion(int bits)
 {
-    (void)state;
+    const int n_forms = bits == 4 ? BNT_KV_FORMS : BNT_KV_FORM_Q4;
     static chunk c;
     static float keys[2 * HEAD * 16], values[32 * HEAD];
-    make_chunk(&c);
-    for (int form = 0; form < BNT_KV_FORMS; form++) {
+    make_chunk(&c, bits);
+    for (int form = 0; form < n_forms; form++) {
         k.expand_keys[form](c.keys[form], c.block_bytes[form], 2, HEAD, keys);
         k.expand_values[form](c.values[form], c.row_bytes[form], 32, HEAD, values);
         for (int j = 0; j < 32; j++) {
@@ -462,6 +492,13 @@ static void expanded_forms_are_the_numbers_themselves(void **state)
             }
         }
     }
+}
+
+static void expanded_forms_are_the_numbers_themselves(void **state)
+{
+    (void)state;
+    check_expansion(8);
+    check_expansion(4);
 }
 
 int main(void)

@@ -105,8 +105,18 @@ static void tiny_and_broken_blocks_have_no_codes(void **state)
 /* ---- products ---- */
 
 static const bnt_type_id tile_ids[BNT_TILES] = {
-    BNT_TYPE_B4,       BNT_TYPE_B8,       BNT_TYPE_Q4_0_R16, BNT_TYPE_Q8_0_R16,
+    BNT_TYPE_B4,       BNT_TYPE_B3,       BNT_TYPE_B2,
+    BNT_TYPE_B8,       BNT_TYPE_Q4_0_R16, BNT_TYPE_Q8_0_R16,
     BNT_TYPE_Q4_K_R16, BNT_TYPE_Q5_K_R16, BNT_TYPE_Q6_K_R16};
+
+/* The largest codes as stored. */
+static const int greatest[BNT_TILES] = {15, 7, 3, 127, 15, 127, 15, 31, 63};
+
+/* Types whose spans have scales that are whole numbers, and these' largest. */
+static int greatest_scale(bnt_tile_index type)
+{
+    return type == BNT_TILE_B4 ? 15 : type == BNT_TILE_B3 ? 31 : type == BNT_TILE_B2 ? 63 : 0;
+}
 
 /* A matrix of one group, and tokens that are distinct numbers. */
 enum { WIDE = 768, TOKENS = 6 };
@@ -177,7 +187,7 @@ static void put_scales(bnt_tile_index type, const bnt_tile *t, size_t columns, u
 
 static int zero_code(bnt_tile_index type)
 {
-    static const int zero[BNT_TILES] = {8, 0, 8, 0, 0, 0, 32};
+    static const int zero[BNT_TILES] = {8, 4, 2, 0, 8, 0, 0, 0, 32};
     return zero[type];
 }
 
@@ -191,6 +201,14 @@ static void put_code(bnt_tile_index type, const bnt_tile *t, size_t columns, uin
         return;
     }
     const uint32_t j = i % 16 / 4;
+    if (t->code_bytes == 128) {
+        uint8_t *const two = p.lines + 64 * upper + byte;
+        *two = (uint8_t)((*two & ~(3u << (2 * j))) | ((uint32_t)code & 3) << (2 * j));
+        if (type == BNT_TILE_B2) return;
+        const uint32_t bit = upper * 4 + j;
+        p.high[byte] = (uint8_t)((p.high[byte] & ~(1u << bit)) | (uint32_t)code >> 2 << bit);
+        return;
+    }
     uint8_t *const line = p.lines + 64 * j + byte;
     *line = (uint8_t)((*line & (upper ? 0x0F : 0xF0)) | (code & 15) << (upper ? 4 : 0));
     if (type == BNT_TILE_Q5_K) {
@@ -215,6 +233,7 @@ static void one_weight_picks_its_column(void **state)
         const bnt_type *const t = bnt_type_find((uint32_t)tile_ids[type]);
         const bnt_tile_index index = bnt_tile_place(t);
         const uint32_t columns = columns_for(t, 576);
+        const int room = greatest[type] - zero_code(index), weight = room < 5 ? room : 5;
         assert_int_equal(index, type);
         for (uint32_t c = 0; c < columns; c += 1 + c % 3) {
             const uint32_t row = (c * 7 + c / 32) % 16;
@@ -225,12 +244,12 @@ static void one_weight_picks_its_column(void **state)
                 put_code(index, t->tile, columns, row, i, zero_code(index));
             }
             put_scales(index, t->tile, columns, row);
-            put_code(index, t->tile, columns, row, c, zero_code(index) + 5);
+            put_code(index, t->tile, columns, row, c, zero_code(index) + weight);
             k.gemv[type](group, 0, 1, &x, y, 20);
             for (uint32_t n = 0; n < TOKENS; n++) {
                 const int q = codes[n * bnt_acts_stride(columns) + c];
                 const float dx = x.d[n * bnt_tile_blocks(columns) + c / 256];
-                assert_true(y[n * 20 + row] == (float)(10 * q) * dx);
+                assert_true(y[n * 20 + row] == (float)(2 * weight * q) * dx);
                 assert_true(y[n * 20 + (row + 1) % 16] == 0.0f);
             }
         }
@@ -361,7 +380,7 @@ static float random_half(void)
 static void put_row(bnt_tile_index type, const bnt_tile *t, size_t columns, uint32_t row,
                     row_numbers *n)
 {
-    static const int greatest[BNT_TILES] = {15, 127, 15, 127, 15, 31, 63};
+    const int most = greatest_scale(type);
     for (size_t i = 0; i < columns; i++) {
         const bool is_signed = t->code_bytes == 512;
         n->code[i] = (int)bnt_rng_below(&rng, (uint64_t)greatest[type] + 1);
@@ -376,7 +395,7 @@ static void put_row(bnt_tile_index type, const bnt_tile *t, size_t columns, uint
         n->half_scale[s] = random_half();
         n->min[s] = (int)bnt_rng_below(&rng, 64);
         for (size_t h = 2 * s; h < 2 * s + 2; h++) {
-            n->scale[h] = (int)bnt_rng_below(&rng, type == BNT_TILE_B4 ? 16 : 64);
+            n->scale[h] = (int)bnt_rng_below(&rng, most ? (uint64_t)most + 1 : 64);
         }
         if (type == BNT_TILE_Q4_0 || type == BNT_TILE_Q8_0) {
             put_half(p.scales + 2 * row, n->half_scale[s]);
@@ -410,7 +429,7 @@ static float step(bnt_tile_index type, const row_numbers *n, const int8_t *q, si
     const float d = n->d[block];
     for (size_t s = 8 * block; s < 8 * block + n_spans; s++) {
         const int dot = dot_codes(type, n, q, 32 * s, 32);
-        total += type == BNT_TILE_B4 ? n->scale[2 * s] * dot : dot;
+        total += greatest_scale(type) ? n->scale[2 * s] * dot : dot;
         for (size_t i = 32 * s; i < 32 * s + 32; i++) {
             mins += n->min[s] * q[i];
         }
@@ -425,7 +444,7 @@ static float step(bnt_tile_index type, const row_numbers *n, const int8_t *q, si
                               k_type ? d * (float)n->scale[2 * s] : n->half_scale[s], t);
         }
     }
-    if (type == BNT_TILE_B4 || type == BNT_TILE_B8)
+    if (greatest_scale(type) || type == BNT_TILE_B8)
         return fma_by_double((float)total, d * dx, y);
     if (type == BNT_TILE_Q4_K || type == BNT_TILE_Q5_K) {
         t = fma_by_double((float)mins, -n->dmin[block], t);
@@ -459,10 +478,9 @@ static void products_take_the_stated_steps(void **state)
     }
 }
 
-static void many_tokens_have_the_products_of_each(void **state)
+static void check_many_tokens(bnt_tile_index type)
 {
-    (void)state;
-    const bnt_type *const t = bnt_type_find(BNT_TYPE_B4);
+    const bnt_type *const t = bnt_type_find((uint32_t)tile_ids[type]);
     const bnt_acts x = make_tokens(576);
     static _Alignas(64) uint8_t blocks[1 << 16];
     const size_t bytes = bnt_tile_group_bytes(t->tile, 576);
@@ -483,11 +501,19 @@ static void many_tokens_have_the_products_of_each(void **state)
     }
     const bnt_packed packed = {blocks, TOKENS, 576};
     assert_int_equal(k.gemm_work(576), 0);
-    k.gemm[BNT_TILE_B4](group, bytes, 1, &packed, y, 32, NULL);
-    k.gemm[BNT_TILE_B4](group + bytes, bytes, 1, &packed, y + 16, 32, NULL);
-    k.gemv[BNT_TILE_B4](group, bytes, 2, &x, each, 32);
+    k.gemm[type](group, bytes, 1, &packed, y, 32, NULL);
+    k.gemm[type](group + bytes, bytes, 1, &packed, y + 16, 32, NULL);
+    k.gemv[type](group, bytes, 2, &x, each, 32);
     assert_memory_equal(y, each, sizeof y);
     assert_true(y[0] != 0.0f && y[TOKENS * 32 - 1] != 0.0f);
+}
+
+static void many_tokens_have_the_products_of_each(void **state)
+{
+    (void)state;
+    check_many_tokens(BNT_TILE_B4);
+    check_many_tokens(BNT_TILE_B3);
+    check_many_tokens(BNT_TILE_B2);
 }
 
 static void rows_are_dot_products_of_decoded_rows(void **state)

@@ -139,7 +139,8 @@ static void bench_run(bench *b, uint32_t batch, uint32_t n_threads)
 static void decode(bantam_kv type, float *x, const uint8_t *row, uint32_t head_dim)
 {
     for (uint32_t i = 0; i < head_dim; i++) {
-        const uint8_t *const block = row + i / 32 * 34;
+        const uint8_t *const block = row + i / 32 * (type == BANTAM_KV_Q8 ? 34 : 18);
+        const uint8_t *const byte = &block[2 + i % 16]; /* of four bits */
         uint16_t half = 0;
         switch (type) {
         case BANTAM_KV_F32:
@@ -148,6 +149,10 @@ static void decode(bantam_kv type, float *x, const uint8_t *row, uint32_t head_d
         case BANTAM_KV_Q8:
             memcpy(&half, block, 2);
             x[i] = bnt_f16_to_f32(half) * (float)(int8_t)block[2 + i % 32];
+            break;
+        case BANTAM_KV_Q4:
+            memcpy(&half, block, 2);
+            x[i] = bnt_f16_to_f32(half) * (float)((i % 32 < 16 ? *byte & 15 : *byte >> 4) - 8);
             break;
         default:
             memcpy(&half, row + 2 * i, 2);
@@ -196,8 +201,8 @@ static void attend_slowly(const bench *b, uint32_t pos, uint32_t head, double *o
 
 static const shape shapes[] = {
     {4, 2, 16, 0, BANTAM_KV_F32},  {6, 2, 48, 0, BANTAM_KV_F16}, {3, 3, 10, 0, BANTAM_KV_Q8},
-    {4, 1, 16, 16, BANTAM_KV_F32}, {2, 2, 32, 70, BANTAM_KV_Q8}, {2, 1, 24, 1, BANTAM_KV_F16},
-    {6, 3, 40, 64, BANTAM_KV_F32},
+    {4, 1, 16, 16, BANTAM_KV_F32}, {6, 2, 40, 0, BANTAM_KV_Q4},  {2, 1, 10, 30, BANTAM_KV_Q4},
+    {2, 2, 32, 70, BANTAM_KV_Q8},  {2, 1, 24, 1, BANTAM_KV_F16}, {6, 3, 40, 64, BANTAM_KV_F32},
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -274,6 +279,10 @@ static void rows_take_the_bytes_their_type_needs(void **state)
     assert_int_equal(bnt_kv_block_bytes(BANTAM_KV_F16, 160), 16 * 320);
     assert_int_equal(bnt_kv_block_bytes(BANTAM_KV_Q8, 64), 16 * 68);
     assert_int_equal(bnt_kv_block_bytes(BANTAM_KV_Q8, 33), 16 * (33 + 2 * 2));
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q4, 64), 36);
+    assert_int_equal(bnt_kv_row_bytes(BANTAM_KV_Q4, 33), 36);
+    assert_int_equal(bnt_kv_block_bytes(BANTAM_KV_Q4, 64), 16 * 36);
+    assert_int_equal(bnt_kv_block_bytes(BANTAM_KV_Q4, 33), 16 * (17 + 2 * 2));
 }
 
 static void eight_bit_rows_keep_values_to_half_a_step(void **state)
@@ -304,6 +313,44 @@ static void eight_bit_rows_keep_values_to_half_a_step(void **state)
     }
 }
 
+/* One step is an eighth of the largest value. On its side the last code is a whole step off the
+ * end, on the other side the seventh reaches it: so a value is off by half a step, or by one
+ * where only -8 is beyond the codes. */
+static void four_bit_rows_keep_values_to_a_step(void **state)
+{
+    (void)state;
+    float row[64] = {0}, back[64];
+    uint8_t data[36];
+    bnt_rng rng;
+    bnt_rng_seed(&rng, 6);
+    for (int turn = 0; turn < 200; turn++) {
+        for (int i = 0; i < 50; i++) {
+            row[i] = (float)bnt_rng_normal(&rng);
+        }
+        bnt_kv_encode(BANTAM_KV_Q4, data, row, 50);
+        decode(BANTAM_KV_Q4, back, data, 64);
+        for (int block = 0; block < 2; block++) {
+            float max = 0.0f;
+            double error = 0.0, energy = 0.0;
+            for (int i = 32 * block; i < 32 * block + 32; i++) {
+                max = fmaxf(max, fabsf(row[i]));
+            }
+            for (int i = 32 * block; i < 32 * block + 32; i++) {
+                const double off = (double)row[i] - (double)back[i];
+                assert_true(fabs(off) <= (double)max * (1.0 / 7.0 + 0x1p-10));
+                error += off * off;
+                energy += (double)row[i] * (double)row[i];
+            }
+            /* Uniform error of a step of max / 7: a twelfth of its square each. */
+            const double step = (double)max / 7.0;
+            assert_true(error < 32 * step * step / 12 * 2.5 && error < energy);
+        }
+        for (int i = 50; i < 64; i++) {
+            assert_true(back[i] == 0.0f);
+        }
+    }
+}
+
 static void broken_values_stay_visible_in_the_cache(void **state)
 {
     (void)state;
@@ -315,6 +362,9 @@ static void broken_values_stay_visible_in_the_cache(void **state)
         row[3] = bad[i];
         bnt_kv_encode(BANTAM_KV_Q8, data, row, 32);
         decode(BANTAM_KV_Q8, back, data, 32);
+        assert_true(isnan(back[3]));
+        bnt_kv_encode(BANTAM_KV_Q4, data, row, 32);
+        decode(BANTAM_KV_Q4, back, data, 32);
         assert_true(isnan(back[3]));
         bnt_kv_encode(BANTAM_KV_F16, data, row, 32);
         decode(BANTAM_KV_F16, back, data, 32);
@@ -329,6 +379,11 @@ static void broken_values_stay_visible_in_the_cache(void **state)
     for (int i = 0; i < 32; i++) {
         assert_true(back[i] == 0.0f);
     }
+    bnt_kv_encode(BANTAM_KV_Q4, data, row, 32);
+    decode(BANTAM_KV_Q4, back, data, 32);
+    for (int i = 0; i < 32; i++) {
+        assert_true(back[i] == 0.0f);
+    }
 }
 
 int main(void)
@@ -339,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_window_of_one_sees_its_own_value),
         cmocka_unit_test(rows_take_the_bytes_their_type_needs),
         cmocka_unit_test(eight_bit_rows_keep_values_to_half_a_step),
+        cmocka_unit_test(four_bit_rows_keep_values_to_a_step),
         cmocka_unit_test(broken_values_stay_visible_in_the_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,7 +335,7 @@ static void weights_that_are_no_numbers(void **state)
                                         "blk.0.attn_k.weight",    "blk.1.attn_v.weight",
                                         "blk.1.ffn_gate.weight",  "blk.1.ffn_down.weight"};
     const float poisons[] = {NAN, INFINITY, -INFINITY, 3.4028235e38f, 1e-42f, 0.0f};
-    const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+    const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
     const char *const path = tiny_path("poison.gguf");
     uint32_t tokens[70];
     float logits[40];
@@ -346,7 +346,7 @@ static void weights_that_are_no_numbers(void **state)
         for (size_t p = 0; p < sizeof poisons / sizeof poisons[0]; p++) {
             tiny_write(path, &(tiny_spec){.poisoned = names[n], .poison = poisons[p]});
             rig r;
-            rig_open(&r, path, (rig_options){.kv = kvs[(n + p) % 3]});
+            rig_open(&r, path, (rig_options){.kv = kvs[(n + p) % 4]});
             rig_feed(&r, tokens, 70, 0, logits, false);
             rig_feed(&r, tokens, 1, 70, logits, false);
             if (isnan(poisons[p])) assert_true(isnan(logits[0]));

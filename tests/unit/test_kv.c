@@ -19,13 +19,15 @@ static const bnt_config *config(uint32_t n_layers, uint32_t window)
     return &C;
 }
 
-/* Bytes that differ from one place to the next; where a q8 row of 20 values is padded, zeros.
- */
+/* Bytes that differ from one place to the next; where a row of 20 values is padded, what
+ * counts as zero. */
 static void fill(uint8_t *rows, const bnt_cache *c, uint32_t layer, uint32_t pos, int v)
 {
     for (size_t i = 0; i < c->slot_bytes; i++) {
-        const bool padding = c->kv.type == BANTAM_KV_Q8 && i % c->kv.row_bytes >= 2 + 20;
-        rows[i] = padding ? 0 : (uint8_t)(layer * 57 + pos * 13 + i * 7 + (size_t)v);
+        const size_t at = i % c->kv.row_bytes;
+        rows[i] = (uint8_t)(layer * 57 + pos * 13 + i * 7 + (size_t)v);
+        if (c->kv.type == BANTAM_KV_Q8 && at >= 2 + 20) rows[i] = 0;
+        if (c->kv.type == BANTAM_KV_Q4 && at >= 2 + 4) rows[i] = (rows[i] & 15) | 0x80;
     }
 }
 
@@ -33,9 +35,9 @@ static void fill(uint8_t *rows, const bnt_cache *c, uint32_t layer, uint32_t pos
  * and apart from each other. */
 static void rows_come_back_and_lie_apart_from_each_other(void **state)
 {
-    static const bantam_kv types[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+    static const bantam_kv types[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
     (void)state;
-    for (size_t t = 0; t < 3; t++) {
+    for (size_t t = 0; t < 4; t++) {
         const bnt_config *const c = config(4, 5);
         bnt_cache cache;
         bantam_error err;

@@ -31,7 +31,7 @@ static void texts_that_differ_in_one_byte_are_different(void **state)
     char *const bytes = malloc(max * LONGEST);
     bantam_text *const texts = malloc(max * sizeof *texts);
     uint32_t *const ids = malloc(max * sizeof *ids), *const found = malloc(max * sizeof *ids);
-    bnt_names names;
+    bnt_name_table names;
     const size_t n = make_texts(bytes, texts);
     for (size_t i = 0; i < n; i++) {
         ids[i] = (uint32_t)(7 * i);
@@ -63,7 +63,7 @@ static void the_first_of_equal_texts_stays_and_the_others_are_counted(void **sta
                                         {"ab", 2}, {"a long enough text", 18},
                                         {"ab", 2}, {"a long enough text", 18}};
     static const uint32_t ids[] = {5, 6, 4, 3, 2, 1};
-    bnt_names names;
+    bnt_name_table names;
     uint32_t found[6];
     assert_int_equal(bnt_names_init(&names, 6, NULL), BANTAM_OK);
     assert_int_equal(bnt_names_put(&names, texts, ids, 6), 3);
@@ -85,7 +85,7 @@ static void texts_beyond_the_limit_are_left_out(void **state)
     char *const bytes = calloc(3 * most, 1);
     const bantam_text texts[] = {{bytes, most}, {bytes, most + 1}, {bytes, 3 * most}};
     static const uint32_t ids[] = {1, 2, 3};
-    bnt_names names;
+    bnt_name_table names;
     uint32_t found[3];
     assert_int_equal(bnt_names_init(&names, 3, NULL), BANTAM_OK);
     assert_int_equal(bnt_names_put(&names, texts, ids, 3), 0);
@@ -100,7 +100,7 @@ static void a_full_table_has_room_for_what_was_asked(void **state)
 {
     (void)state;
     for (uint32_t n = 0; n < 200; n++) {
-        bnt_names names;
+        bnt_name_table names;
         assert_int_equal(bnt_names_init(&names, n, NULL), BANTAM_OK);
         for (uint32_t i = 0; i < n; i++) {
             const char *const letter = "abcdefgh";
@@ -116,7 +116,7 @@ static void a_full_table_has_room_for_what_was_asked(void **state)
 static void out_of_memory_is_said(void **state)
 {
     (void)state;
-    bnt_names names;
+    bnt_name_table names;
     bantam_error err = {0};
     bnt_mem_fail_after(0);
     assert_int_equal(bnt_names_init(&names, 300000, &err), BANTAM_ERR_NOMEM);

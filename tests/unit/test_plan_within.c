@@ -157,6 +157,40 @@ static void less_than_the_least_is_refused_with_both_numbers(void **state)
     assert_int_equal(choose(&RIG, &o, &plan), BANTAM_ERR_NOMEM);
 }
 
+/* Mapped weights count nothing when they may be read again, and only when they have to. */
+static void weights_stay_in_their_file_where_nothing_else_fits(void **state)
+{
+    const bantam_plan_info least = plan_of(&RIG, LEAST, BANTAM_KV_Q8, SMALLEST);
+    const bantam_plan_info exact = plan_of(&RIG, LEAST, BANTAM_KV_F16, FAIR);
+    bantam_session_options o = wish_of(least.total_bytes);
+    bantam_plan_info plan;
+    bantam_error err = {0};
+    bnt_session *s = NULL;
+    (void)state;
+    o.weights_reread = true;
+    assert_int_equal(choose(&RIG, &o, &plan), BANTAM_OK);
+    assert_int_equal(plan.total_bytes, least.total_bytes); /* not before */
+
+    o = wish_of(exact.total_bytes - exact.weight_bytes);
+    o.weights_reread = true;
+    const bantam_session_options wish = o;
+    assert_int_equal(bnt_session_plan_within(RIG.model, RIG.letters, &o, &plan, &err),
+                     BANTAM_OK);
+    assert_memory_equal(&plan, &exact, sizeof plan);
+    assert_int_equal(bnt_session_open(&s, RIG.model, RIG.letters, &o, &err), BANTAM_OK);
+    bnt_session_close(s);
+    o.weights_reread = false;
+    assert_int_equal(bnt_session_open(&s, RIG.model, RIG.letters, &o, &err), BANTAM_ERR_NOMEM);
+
+    o = wish;
+    o.memory_bytes = least.total_bytes - least.weight_bytes - 1;
+    assert_int_equal(choose(&RIG, &o, &plan), BANTAM_ERR_NOMEM);
+    RIG.model->held_bytes = RIG.model->weight_bytes; /* as if they were packed into memory */
+    o = wish;
+    assert_int_equal(choose(&RIG, &o, &plan), BANTAM_ERR_NOMEM);
+    RIG.model->held_bytes = 0;
+}
+
 /* One number of context, bits and batch, in the order they matter. */
 static uint64_t worth(const bantam_session_options *o)
 {
@@ -295,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_budget_that_is_just_enough_changes_nothing),
         cmocka_unit_test(speed_is_given_up_first_then_bits_then_length),
         cmocka_unit_test(less_than_the_least_is_refused_with_both_numbers),
+        cmocka_unit_test(weights_stay_in_their_file_where_nothing_else_fits),
         cmocka_unit_test(a_larger_budget_never_gives_less_and_nothing_better_fits),
         cmocka_unit_test(demands_stay_as_they_are_or_are_refused),
         cmocka_unit_test(a_short_context_can_be_demanded),

@@ -179,33 +179,6 @@ static void types_of_embedding_and_output_are_chosen(void **state)
     temp_remove(&t);
 }
 
-static void plain_types_are_those_of_convert(void **state)
-{
-    (void)state;
-    static const char *const types[] = {"Q8_0", "Q4_0"};
-    temp_folder t;
-    reports r;
-
-    temp_make(&t);
-    const char *const in = temp_path(&t, "in.gguf");
-    const char *const a = temp_path(&t, "a.gguf"), *const b = temp_path(&t, "b.gguf");
-    /* An embedding of more than one slice, whose last group is short. */
-    tiny_write(in, &(tiny_spec){.untied = true, .n_ffn = 64, .n_vocab = 33333});
-    for (size_t i = 0; i < 2; i++) {
-        const bantam_quantize_options o = options_of(types[i], &r);
-        const bantam_convert_options c = {sizeof c, types[i], NULL, NULL};
-        size_t a_size, b_size;
-        quantize(in, a, &o);
-        assert_int_equal(bnt_convert(in, b, &c, NULL), BANTAM_OK);
-        char *const a_bytes = read_whole(a, &a_size), *const b_bytes = read_whole(b, &b_size);
-        assert_int_equal(a_size, b_size);
-        assert_memory_equal(a_bytes, b_bytes, a_size);
-        free(a_bytes);
-        free(b_bytes);
-    }
-    temp_remove(&t);
-}
-
 /* ---- values ------------------------------------------------------------------------------ */
 
 /* Sums over a tensor of both files, row by row. */
@@ -224,6 +197,41 @@ static void measure(const bnt_tensor *was, const bnt_tensor *is, double *error, 
             *energy += (double)x[c] * (double)x[c];
         }
     }
+}
+
+static void what_is_searched_loses_no_more_than_what_is_converted(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Q8_0", "Q4_0"};
+    temp_folder t;
+    reports r;
+
+    temp_make(&t);
+    const char *const in = temp_path(&t, "in.gguf");
+    const char *const a = temp_path(&t, "a.gguf"), *const b = temp_path(&t, "b.gguf");
+    /* An embedding of more than one slice, whose last group is short. */
+    tiny_write(in, &(tiny_spec){.untied = true, .n_ffn = 64, .n_vocab = 33333});
+    for (size_t i = 0; i < 2; i++) {
+        const bantam_quantize_options o = options_of(types[i], &r);
+        const bantam_convert_options c = {.struct_size = sizeof c, .type = types[i]};
+        quantize(in, a, &o);
+        assert_int_equal(bnt_convert(in, b, &c, NULL), BANTAM_OK);
+        bnt_archive *const was = open_archive(in), *const x = open_archive(a),
+                           *const y = open_archive(b);
+        assert_int_equal(bnt_archive_bytes(x), bnt_archive_bytes(y));
+        for (size_t k = 0; k < bnt_archive_n_tensors(was); k++) {
+            const bnt_tensor *const tensor = bnt_archive_tensor_at(was, k);
+            double searched, converted, energy;
+            if (tensor->n_dims < 2) continue;
+            measure(tensor, bnt_archive_tensor_at(x, k), &searched, &energy);
+            measure(tensor, bnt_archive_tensor_at(y, k), &converted, &energy);
+            assert_true(searched <= converted && searched > 0.0);
+        }
+        bnt_archive_close(was);
+        bnt_archive_close(x);
+        bnt_archive_close(y);
+    }
+    temp_remove(&t);
 }
 
 static void the_report_says_what_was_lost(void **state)
@@ -310,7 +318,7 @@ static void a_folder_is_quantized_as_its_conversion_is(void **state)
     const char *const folder = shared_path("goldens/lm/llama32-a/hf");
     const char *const whole = temp_path(&t, "whole.gguf");
     const char *const a = temp_path(&t, "a.gguf"), *const b = temp_path(&t, "b.gguf");
-    const bantam_convert_options c = {sizeof c, "F32", NULL, NULL};
+    const bantam_convert_options c = {.struct_size = sizeof c, .type = "F32"};
     assert_int_equal(bnt_convert(folder, whole, &c, NULL), BANTAM_OK);
     bantam_quantize_options o = options_of("B4", &r);
     quantize(folder, a, &o);
@@ -350,7 +358,7 @@ static void what_is_quantized_converts_back_to_floats(void **state)
     const bantam_quantize_options o = options_of("B4", &r);
     quantize(in, b4, &o);
 
-    const bantam_convert_options as_is = {sizeof as_is, NULL, NULL, NULL};
+    const bantam_convert_options as_is = {.struct_size = sizeof as_is};
     size_t size, copy_size;
     assert_int_equal(bnt_convert(b4, copy, &as_is, NULL), BANTAM_OK);
     char *const bytes = read_whole(b4, &size), *const copied = read_whole(copy, &copy_size);
@@ -359,7 +367,7 @@ static void what_is_quantized_converts_back_to_floats(void **state)
     free(bytes);
     free(copied);
 
-    const bantam_convert_options floats = {sizeof floats, "F32", NULL, NULL};
+    const bantam_convert_options floats = {.struct_size = sizeof floats, .type = "F32"};
     assert_int_equal(bnt_convert(b4, back, &floats, NULL), BANTAM_OK);
     bnt_archive *const a = open_archive(b4), *const b = open_archive(back);
     for (size_t i = 0; i < bnt_archive_n_tensors(a); i++) {
@@ -399,8 +407,8 @@ static void refused(const char *in, const char *out, const bantam_quantize_optio
 static void types_that_cannot_be_written_are_refused(void **state)
 {
     (void)state;
-    static const char *const types[] = {"Q4_K", "IQ4_NL", "F16", "Q8_0_R16", "nonsense", ""};
-    static const char *const others[] = {"Q4_K", "Q4_0_R16", "b5"};
+    static const char *const types[] = {"Q3_K", "Q4_1", "F16", "Q8_0_R16", "nonsense", ""};
+    static const char *const others[] = {"Q3_K", "Q4_0_R16", "b5"};
     temp_folder t;
     reports r;
 
@@ -409,7 +417,7 @@ static void types_that_cannot_be_written_are_refused(void **state)
     tiny_write(in, &small);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const bantam_quantize_options o = options_of(types[i], &r);
-        refused(in, out, &o, BANTAM_ERR_INVALID, "expected one of B4, B8, Q8_0, Q4_0");
+        refused(in, out, &o, BANTAM_ERR_INVALID, "expected one of B4, B8, B3, B2, Q8_0");
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         bantam_quantize_options o = options_of("B4", &r);
@@ -423,6 +431,108 @@ static void types_that_cannot_be_written_are_refused(void **state)
     assert_int_equal(bnt_quantize(in, in, &o, NULL), BANTAM_ERR_INVALID);
     o.struct_size = 3;
     refused(in, out, &o, BANTAM_ERR_INVALID, "quantize options");
+    temp_remove(&t);
+}
+
+/* Rows of 64 values are a quarter of a block of K types. */
+static void types_of_wide_blocks_give_way_to_narrow_ones(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"Q4_K", "IQ4_NL"}, {"Q5_K", "Q8_0"}, {"Q6_K", "Q8_0"}, {"IQ4_NL", NULL}, {"B3", NULL}};
+    temp_folder t;
+    reports r;
+
+    temp_make(&t);
+    const char *const in = temp_path(&t, "in.gguf"), *const out = temp_path(&t, "out.gguf");
+    tiny_write(in, &(tiny_spec){.n_ffn = 64});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bantam_quantize_options o = options_of(cases[i][0], &r);
+        quantize(in, out, &o);
+        for (size_t k = 0; k < r.n; k++) {
+            if (!strstr(r.of[k].name, "ffn_up")) continue;
+            const bantam_quantized *const q = &r.of[k].tensor;
+            assert_string_equal(q->type, cases[i][1] ? cases[i][1] : cases[i][0]);
+            assert_int_equal(q->wanted != NULL, cases[i][1] != NULL);
+            if (q->wanted) assert_string_equal(q->wanted, cases[i][0]);
+        }
+    }
+    temp_remove(&t);
+}
+
+static void rules_give_tensors_other_types_and_later_ones_win(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"blk.*.attn_?.weight=Q8_0", "blk.1.*=F16",
+                                        "blk.1.attn_q*=q4_0"};
+    static const char *const want[][2] = {{"blk.0.attn_k.weight", "Q8_0"},
+                                          {"blk.0.attn_output.weight", "B4"},
+                                          {"blk.1.attn_k.weight", "F16"},
+                                          {"blk.1.attn_q.weight", "Q4_0"},
+                                          {"blk.1.attn_norm.weight", "F32"}};
+    temp_folder t;
+    reports r;
+
+    temp_make(&t);
+    const char *const in = temp_path(&t, "in.gguf"), *const out = temp_path(&t, "out.gguf");
+    tiny_write(in, &small);
+    bantam_quantize_options o = options_of("B4", &r);
+    o.tensors = rules;
+    o.n_tensors = 3;
+    quantize(in, out, &o);
+    bnt_archive *const a = open_archive(out);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        assert_string_equal(type_of(a, want[i][0]), want[i][1]);
+    }
+    bnt_archive_close(a);
+    temp_remove(&t);
+}
+
+static void options_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    static const char *const text[] = {"absent.txt"};
+    static const char *const rules[] = {"blk.0.attn_q.weight", "=B4", "blk.*=B5", "v.*=B4"};
+    static const char *const why[] = {"expected PATTERN=TYPE", "expected PATTERN=TYPE",
+                                      "expected one of", "no matrix of the model"};
+    temp_folder t;
+    reports r;
+
+    temp_make(&t);
+    const char *const in = temp_path(&t, "in.gguf"), *const out = temp_path(&t, "out.gguf");
+    tiny_write(in, &small);
+    const bantam_quantize_options plain = options_of("B4", &r);
+    const struct {
+        bantam_quantize_options o;
+        const char *message;
+    } cases[] = {
+        {{.method = "best"}, "expected one of rtn, imatrix, gptq"},
+        {{.method = "gptq"}, "expected a calibration text"},
+        {{.method = "imatrix"}, "expected a calibration text or an importance file"},
+        {{.method = "rtn", .calibration = text, .n_calibration = 1}, "no calibration text"},
+        {{.imatrix = "x.dat", .calibration = text, .n_calibration = 1}, "x.dat"},
+        {{.imatrix = "x.dat", .method = "rtn"}, "expected method imatrix"},
+        {{.save_imatrix = "x.dat"}, "expected a calibration text to make it from"},
+        {{.budget_bytes = 1000}, "expected a calibration text to measure with"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bantam_quantize_options o = cases[i].o;
+        o.struct_size = plain.struct_size;
+        refused(in, out, &o, BANTAM_ERR_INVALID, cases[i].message);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        bantam_quantize_options o = plain;
+        o.tensors = rules + i;
+        o.n_tensors = 1;
+        refused(in, out, &o, BANTAM_ERR_INVALID, why[i]);
+    }
+    bantam_quantize_options o = plain;
+    o.calibration = text;
+    o.n_calibration = 1;
+    refused(in, out, &o, BANTAM_ERR_FORMAT, "tokenizer");
+    o = plain;
+    o.imatrix = "absent.dat";
+    refused(in, out, &o, BANTAM_ERR_IO, "absent.dat");
     temp_remove(&t);
 }
 
@@ -574,7 +684,7 @@ static void types_of_caches_are_refused_in_a_models_file(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_embedding(in, cases[i].type, cases[i].bytes, true);
         model_refused(in, BANTAM_ERR_UNSUPPORTED, "belongs in a cache");
-        const bantam_convert_options c = {sizeof c, "F32", NULL, NULL};
+        const bantam_convert_options c = {.struct_size = sizeof c, .type = "F32"};
         assert_int_equal(bnt_convert(in, out, &c, NULL), BANTAM_ERR_UNSUPPORTED);
         const bantam_quantize_options o = options_of("B4", &r);
         refused(in, out, &o, BANTAM_ERR_UNSUPPORTED, "cannot write");
@@ -602,12 +712,15 @@ int main(void)
         cmocka_unit_test(matrices_get_four_bits_and_the_embedding_eight),
         cmocka_unit_test(rows_that_are_no_whole_blocks_become_f16),
         cmocka_unit_test(types_of_embedding_and_output_are_chosen),
-        cmocka_unit_test(plain_types_are_those_of_convert),
+        cmocka_unit_test(what_is_searched_loses_no_more_than_what_is_converted),
         cmocka_unit_test(the_report_says_what_was_lost),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(a_folder_is_quantized_as_its_conversion_is),
         cmocka_unit_test(what_is_quantized_converts_back_to_floats),
         cmocka_unit_test(types_that_cannot_be_written_are_refused),
+        cmocka_unit_test(types_of_wide_blocks_give_way_to_narrow_ones),
+        cmocka_unit_test(rules_give_tensors_other_types_and_later_ones_win),
+        cmocka_unit_test(options_that_make_no_sense_are_refused),
         cmocka_unit_test(files_without_a_model_are_refused),
         cmocka_unit_test(broken_values_are_refused),
         cmocka_unit_test(a_quantization_that_is_stopped_leaves_no_file),

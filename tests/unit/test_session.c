@@ -127,7 +127,7 @@ static void options_that_make_no_sense_are_refused_by_name(void **state)
         {{.struct_size = 1 << 20}, "struct_size"},
         {{.struct_size = sizeof cases[0].o, .context_tokens = UINT32_MAX}, "context_tokens"},
         {{.struct_size = sizeof cases[0].o, .n_threads = 5000}, "n_threads"},
-        {{.struct_size = sizeof cases[0].o, .kv = (bantam_kv)4}, "kv"}};
+        {{.struct_size = sizeof cases[0].o, .kv = (bantam_kv)5}, "kv"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bantam_plan_info plan;
@@ -281,11 +281,11 @@ static void a_session_takes_what_the_plan_says(void **state)
 static void a_prompt_may_come_in_any_pieces_batches_and_threads(void **state)
 {
     static const uint32_t batches[] = {1, 7, 32, 256};
-    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
     static const session_rig *const rigs[] = {&PLAIN, &WINDOWED};
     (void)state;
     for (size_t r = 0; r < 2; r++) {
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 4; k++) {
             for (size_t b = 0; b < 4; b++) {
                 bnt_session *const s =
                     rig_session(rigs[r], (bantam_session_options){.context_tokens = N,
@@ -487,11 +487,11 @@ static void a_score_that_is_stopped_leaves_the_session_as_it_was(void **state)
 static void rewinding_and_feeding_again_gives_the_same_bits(void **state)
 {
     static const session_rig *const rigs[] = {&PLAIN, &WINDOWED};
-    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
     (void)state;
     for (size_t r = 0; r < 2; r++) {
         for (uint32_t back = 0; back < 100; back += 9) {
-            const bantam_kv kv = kvs[back % 3];
+            const bantam_kv kv = kvs[back % 4];
             bnt_session *const s = rig_session(
                 rigs[r], (bantam_session_options){
                              .context_tokens = N, .batch_tokens = 5, .n_threads = 1, .kv = kv});

@@ -82,11 +82,11 @@ static void assert_same(const bnt_session *a, const bnt_session *b)
 static void a_restored_session_goes_on_with_the_same_bits(void **state)
 {
     static const session_rig *const rigs[] = {&PLAIN, &WINDOWED};
-    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8};
+    static const bantam_kv kvs[] = {BANTAM_KV_F32, BANTAM_KV_F16, BANTAM_KV_Q8, BANTAM_KV_Q4};
     const char *const path = tiny_path("state");
     (void)state;
     for (size_t r = 0; r < 2; r++) {
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 4; k++) {
             for (uint32_t held = 1; held < 90; held += 11) {
                 bnt_session *const a = session(rigs[r], CONTEXT, kvs[k]);
                 /* Another batch, more threads, a context just large enough. */

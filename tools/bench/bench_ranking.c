@@ -1,7 +1,7 @@
 /* bench_ranking.c - ranking, replayed over readers whose interests are known.
  *
- *     bantam-bench-ranking [-m MODEL|none] [-n SEEDS] [-d one|all] [-p feed|random] [-s SET]
- * [-l N] FOLDER
+ *     bantam-bench-ranking [-m MODEL|none] [-n SEEDS] [-f FIRST] [-d one|all] [-p feed|random]
+ *                          [-s SET] [-l N] FOLDER
  *
  * FOLDER holds wikitext2-test.raw and hellaswag-val-1000.jsonl. Topics are articles of the
  * first (set wiki), labels of the second (set how), and both together (set both). A reader is
@@ -11,9 +11,10 @@
  * After event 60 one liked topic gives way to another (-d all: both do).
  *
  * Measured on items the reader never meets: nDCG@10 of the ranking, and of the newest first,
- * every ten events. Means over the readers and their standard deviations. With -l, the model is
- * asked how likely it finds the titles of the first N behind the last titles that were liked,
- * as `bantam personalize rank` does.
+ * every ten events. Means over the readers and their standard deviations; then how many
+ * readers, and means of 60 of them, have recovered 30 events after the change. With -l, the
+ * model is asked how likely it finds the titles of the first N behind the last titles that were
+ * liked, as `bantam personalize rank` does.
  */
 #include "bantam/bantam.h"
 #include "base/rng.h"
@@ -36,6 +37,8 @@ enum {
     SEEN = 5, /* of a feed */
     EVENTS = 120,
     DRIFT = 60,
+    RECOVERED = 90,
+    GROUP = 60, /* readers */
     EVERY = 10,
     POINTS = EVENTS / EVERY + 1,
     TITLE_WORDS = 8,
@@ -353,6 +356,44 @@ static void add(series *s, size_t point, double value)
     s->squares[point] += value * value;
 }
 
+/* What a reader, or the mean of some, has at the change, 30 events later, and newest first
+ * then.
+ */
+typedef struct recovery {
+    double before, after, newest;
+} recovery;
+
+typedef struct recoveries {
+    unsigned n, back, gained; /* within 0.02 of what was; 0.15 above the newest first */
+} recoveries;
+
+static void count(recoveries *r, recovery one)
+{
+    r->n++;
+    r->back += one.after >= one.before - 0.02;
+    r->gained += one.after >= one.newest + 0.15;
+}
+
+/* group gathers GROUP readers. */
+static void count_reader(recoveries *readers, recoveries *groups, recovery *group, recovery one)
+{
+    count(readers, one);
+    group->before += one.before / GROUP;
+    group->after += one.after / GROUP;
+    group->newest += one.newest / GROUP;
+    if (readers->n % GROUP) return;
+    count(groups, *group);
+    *group = (recovery){0};
+}
+
+static void put_recoveries(const char *of, const recoveries *r)
+{
+    if (!r->n) return;
+    printf("%d events after the change: %u of %u %s within 0.02 of before, %u with a gain of "
+           "0.15\n",
+           RECOVERED - DRIFT, r->back, r->n, of, r->gained);
+}
+
 static void put(const series *ours, const series *newest, unsigned n)
 {
     printf("%8s  %16s  %16s  %6s\n", "events", "ranked", "newest first", "gain");
@@ -371,17 +412,22 @@ int main(int argc, char **argv)
     static reader r;
     static series ours, newest;
     const char *model = NULL, *drift = "one", *policy = "feed", *set = "both";
-    unsigned n_seeds = 20, asked = 0;
+    unsigned n_seeds = 20, first = 1, asked = 0;
+    recoveries readers = {0}, groups = {0};
+    recovery group = {0};
     reading_model reads = {0};
     int option;
 
-    while ((option = getopt(argc, argv, "m:n:d:p:s:l:")) != -1) {
+    while ((option = getopt(argc, argv, "m:n:f:d:p:s:l:")) != -1) {
         switch (option) {
         case 'm':
             model = optarg;
             break;
         case 'n':
             n_seeds = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'f':
+            first = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'd':
             drift = optarg;
@@ -400,7 +446,8 @@ int main(int argc, char **argv)
         }
     }
     if (optind + 1 != argc || n_seeds == 0) {
-        fputs("usage: bantam-bench-ranking [-m MODEL|none] [-n SEEDS] [-d one|all] [-p "
+        fputs("usage: bantam-bench-ranking [-m MODEL|none] [-n SEEDS] [-f FIRST] [-d one|all] "
+              "[-p "
               "feed|random] "
               "[-s wiki|how|both] [-l N] FOLDER\n",
               stderr);
@@ -409,20 +456,31 @@ int main(int argc, char **argv)
     if (strcmp(set, "how") != 0) read_wiki(&m, argv[optind]);
     if (strcmp(set, "wiki") != 0) read_how(&m, argv[optind]);
     if (!model || strcmp(model, "none") != 0) make_vectors(&m, model, &reads);
-    for (unsigned seed = 1; seed <= n_seeds; seed++) {
+    for (unsigned i = 0; i < n_seeds; i++) {
         int others[2];
-        draw_reader(&r, &m, seed, others);
+        recovery one = {0};
+        draw_reader(&r, &m, (uint64_t)first + i, others);
         for (size_t p = 0; p < POINTS; p++) {
             while (r.n_events < p * EVERY)
                 read_feed(&r, &m, strcmp(policy, "feed") == 0);
-            add(&ours, p, measure(&r, m.n_vector, reads.session, asked));
-            add(&newest, p, measure_newest(&r));
+            const double got = measure(&r, m.n_vector, reads.session, asked);
+            const double plain = measure_newest(&r);
+            add(&ours, p, got);
+            add(&newest, p, plain);
+            if (r.n_events == DRIFT) one.before = got;
+            if (r.n_events == RECOVERED) {
+                one.after = got;
+                one.newest = plain;
+            }
             if (r.n_events != DRIFT) continue;
             r.liked[1] = others[1];
             if (strcmp(drift, "all") == 0) r.liked[0] = others[0];
         }
+        count_reader(&readers, &groups, &group, one);
     }
     put(&ours, &newest, n_seeds);
+    put_recoveries("readers", &readers);
+    put_recoveries("means of 60 readers", &groups);
     bantam_session_close(reads.session);
     bantam_model_close(reads.model);
     return 0;

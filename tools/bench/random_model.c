@@ -262,13 +262,17 @@ static void fill_blocks(filler *f, const bnt_type *type, size_t n_blocks, float 
     }
 }
 
-/* A group of B4 or B8 as tile.h draws it; rows beyond n_rows are zero by their d. */
+/* A group of B4, B3, B2 or B8 as tile.h draws it; rows beyond n_rows are zero by their d. */
 static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_t columns,
                        float deviation)
 {
     const bnt_tile *const t = type->tile;
-    const bool four = type->id == BNT_TYPE_B4;
-    const float step = four ? spread_of(16) * spread_of(16) : spread_of(256);
+    const bool scaled = t->scale_bytes != 0;
+    const float values = type->id == BNT_TYPE_B4   ? 16.0f /* of codes */
+                         : type->id == BNT_TYPE_B3 ? 8.0f
+                         : type->id == BNT_TYPE_B2 ? 4.0f
+                                                   : 256.0f;
+    const float step = scaled ? spread_of(values) * spread_of(16) : spread_of(values);
     const size_t blocks = bnt_tile_blocks(columns), head = bnt_tile_head_bytes(t, columns);
     const size_t size = bnt_tile_group_bytes(t, columns);
     uint8_t *const group = f->bytes;
@@ -281,7 +285,7 @@ static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_
             d[r] = bnt_half_make(deviation / step);
         }
     }
-    for (size_t at = head, column = 0; four && column < columns; column += BNT_TILE_BLOCK) {
+    for (size_t at = head, column = 0; scaled && column < columns; column += BNT_TILE_BLOCK) {
         const size_t left = columns - column;
         const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         const size_t used = spans * t->scale_bytes, codes = bnt_tile_codes_at(t, spans);
@@ -291,7 +295,7 @@ static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_
         memset(group + at + used, 0, codes - used);
         at += bnt_tile_bytes(t, spans);
     }
-    for (size_t i = head; !four && i < size; i++) {
+    for (size_t i = head; !scaled && i < size; i++) {
         group[i] = group[i] == 0x80 ? 0x81 : group[i]; /* from -127 on */
     }
 }
@@ -309,12 +313,12 @@ static void fill_row(filler *f, uint32_t columns, float deviation)
  */
 static const bnt_type *type_for(const plan *t, const bnt_type *type)
 {
-    static const bnt_type_id finer[][2] = {{BNT_TYPE_B4, BNT_TYPE_B8},
-                                           {BNT_TYPE_Q4_0, BNT_TYPE_Q8_0},
-                                           {BNT_TYPE_Q4_K, BNT_TYPE_Q6_K},
-                                           {BNT_TYPE_Q5_K, BNT_TYPE_Q6_K}};
+    static const bnt_type_id finer[][2] = {
+        {BNT_TYPE_B4, BNT_TYPE_B8},     {BNT_TYPE_B3, BNT_TYPE_B8},
+        {BNT_TYPE_B2, BNT_TYPE_B8},     {BNT_TYPE_Q4_0, BNT_TYPE_Q8_0},
+        {BNT_TYPE_Q4_K, BNT_TYPE_Q6_K}, {BNT_TYPE_Q5_K, BNT_TYPE_Q6_K}};
     if (!t->rows) return bnt_type_find(BNT_TYPE_F32);
-    for (size_t i = 0; strncmp(t->name, "blk.", 4) && i < 4; i++) {
+    for (size_t i = 0; strncmp(t->name, "blk.", 4) && i < sizeof finer / sizeof *finer; i++) {
         if (type->id != finer[i][0]) continue;
         type = bnt_type_find(finer[i][1]);
         break;
@@ -416,8 +420,8 @@ static bantam_status write_model(const bnt_shape *s, const bnt_type *type, uint6
 }
 
 /* Types that kernels compute with. */
-static const char *const type_names[] = {"F32",  "F16",  "BF16", "Q8_0", "Q4_0",
-                                         "Q4_K", "Q5_K", "Q6_K", "B4",   "B8"};
+static const char *const type_names[] = {"F32",  "F16",  "BF16", "Q8_0", "Q4_0", "Q4_K",
+                                         "Q5_K", "Q6_K", "B4",   "B3",   "B2",   "B8"};
 enum { N_TYPES = sizeof type_names / sizeof type_names[0] };
 
 static int usage(void)

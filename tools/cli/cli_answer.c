@@ -195,7 +195,9 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
     static const char *const names[] = {"stop", "length", "cancelled"};
     const bantam_text text = {a->text.data, a->text.size};
     json_t *o = json_object();
+    bantam_speculated guesses;
 
+    bantam_session_speculated(e->session, &guesses);
     json_object_set_new(o, "text", cli_json_text(text));
     json_object_set_new(o, "tokens", json_ids(a->tokens, a->n_tokens));
     json_object_set_new(o, "prompt_tokens", json_integer((json_int_t)a->prompt_tokens));
@@ -208,7 +210,9 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
                                   a->first_token_ms, "prefill_tok_s",
                                   cli_answer_prefill_rate(a), "decode_tok_s",
                                   cli_answer_decode_rate(a)));
-    json_object_set_new(o, "speculation", json_pack("{s:i,s:i}", "drafted", 0, "accepted", 0));
+    json_object_set_new(o, "speculation",
+                        json_pack("{s:I,s:I}", "drafted", (json_int_t)guesses.n_drafted,
+                                  "accepted", (json_int_t)guesses.n_accepted));
     json_object_set_new(
         o, "memory",
         json_pack("{s:I,s:I,s:I,s:s}", "planned_bytes", (json_int_t)e->plan.total_bytes,

@@ -49,26 +49,45 @@ typedef struct cli_args {
     cli_texts dry_breakers, logit_bias;
     const char *samplers;
 
-    bool no_special, bos;     /* tokenize */
-    cli_ids decode;           /* tokenize */
-    const char *out;          /* logits */
-    bool all;                 /* logits */
-    uint32_t batch;           /* logits */
-    bool tensors;             /* inspect */
-    const char *perplexity;   /* eval */
+    bool no_special, bos;   /* tokenize */
+    cli_ids decode;         /* tokenize */
+    const char *out;        /* logits */
+    bool all;               /* logits */
+    uint32_t batch;         /* logits */
+    bool tensors;           /* inspect */
+    const char *perplexity; /* eval */
+    struct {                /* eval */
+        const char *against, *text, *choice;
+    } eval;
     uint32_t prompt, predict; /* bench */
     uint32_t repeat, depth;   /* bench */
     struct {                  /* bench */
         const char *sustain;
     } bench;
     struct { /* run, chat, bench */
+        const char *draft;
+        bool lookup;
+        uint32_t most;
+        double accepted; /* bench */
+    } guess;
+    struct { /* run, chat, bench */
         const char *rate;
         double limit;
     } pace;
-    const char *type;         /* convert, merge */
-    const char *quantized;    /* quantize: type of the layers */
-    const char *embedding;    /* quantize */
-    const char *head;         /* quantize */
+    const char *type; /* convert, merge */
+    struct {          /* convert, quantize */
+        bool on, down;
+        uint32_t seeds;
+    } rotate;
+    const char *quantized; /* quantize: type of the layers */
+    const char *embedding; /* quantize */
+    const char *head;      /* quantize */
+    struct {               /* quantize */
+        cli_texts texts, tensors;
+        const char *method, *imatrix, *save_imatrix, *report;
+        uint32_t tokens;
+        uint64_t budget;
+    } quantize;
     bool cache;               /* rm */
     bool available;           /* list */
     const char *make;         /* pull: type of the small form */
@@ -88,6 +107,13 @@ typedef struct cli_args {
         uint32_t rank, steps, batch, sequence, patience;
         bool resume;
     } adapt;
+    struct { /* prune */
+        const char *calibrate, *score, *type;
+        double ffn, heads, max_kl;
+        const char *vocab;
+        uint32_t layers, tokens, sequence;
+        bool no_heal;
+    } prune;
     struct { /* sentiment */
         const char *model, *labels, *question, *examples, *prior;
         double neutral;

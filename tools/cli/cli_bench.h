@@ -1,4 +1,4 @@
-/* cli_bench.h - what the two kinds of `bantam bench` share. */
+/* cli_bench.h - what the kinds of `bantam bench` share. */
 #ifndef BANTAM_CLI_BENCH_H
 #define BANTAM_CLI_BENCH_H
 #include "cli_args.h"
@@ -8,5 +8,8 @@ void cli_bench_tokens(uint32_t *tokens, uint32_t n, uint32_t n_vocab);
 
 /* `bantam bench --sustain`: makes tokens for as long as it says. */
 int cli_bench_sustain(const cli_args *args);
+
+/* `bantam bench --draft`: makes tokens with guesses and without. */
+int cli_bench_draft(const cli_args *args);
 
 #endif

@@ -11,10 +11,12 @@ int cli_template(const cli_args *args);
 int cli_logits(const cli_args *args);
 int cli_inspect(const cli_args *args);
 int cli_eval(const cli_args *args);
+int cli_eval_choice(const cli_args *args); /* the part of it with --choice */
 int cli_bench(const cli_args *args);
 int cli_convert(const cli_args *args);
 int cli_quantize(const cli_args *args);
 int cli_merge(const cli_args *args);
+int cli_prune(const cli_args *args);
 int cli_train(const cli_args *args);
 int cli_fit(const cli_args *args);
 int cli_pull(const cli_args *args);

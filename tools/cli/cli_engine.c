@@ -88,6 +88,7 @@ bantam_session_options cli_session_options(const cli_args *args, uint32_t contex
     o.kv = BANTAM_KV_F16;
     if (strcmp(args->kv, "f32") == 0) o.kv = BANTAM_KV_F32;
     if (strcmp(args->kv, "q8") == 0) o.kv = BANTAM_KV_Q8;
+    if (strcmp(args->kv, "q4") == 0) o.kv = BANTAM_KV_Q4;
     return o;
 }
 
@@ -196,6 +197,7 @@ int cli_engine_session(cli_engine *e, const cli_args *args, uint32_t context)
     const double start = cli_now_ms();
     int status = open_adapters(e);
 
+    if (!status) status = cli_draft_open(&e->draft, args);
     if (status) return status;
     options.adapters = (const bantam_adapter *const *)e->adapters;
     options.adapter_scales = e->loras.scales;
@@ -203,6 +205,8 @@ int cli_engine_session(cli_engine *e, const cli_args *args, uint32_t context)
     status = cli_memory_plan(e->model, args, e->available, &options, &e->plan);
     if (status) return status;
     if (bantam_session_open(&e->session, e->model, &options, &err)) return cli_fail(&err);
+    const bantam_speculation guesses = cli_draft_options(&e->draft, args);
+    if (bantam_session_speculate(e->session, &guesses, &err)) return cli_fail(&err);
     e->load_ms += cli_now_ms() - start;
     cli_signal_session(e->session);
     cli_verbose("loaded %s in %.0f ms: %" PRIu32 " tokens of context, %" PRIu32
@@ -225,6 +229,7 @@ void cli_engine_close(cli_engine *e)
 {
     cli_signal_session(NULL);
     bantam_session_close(e->session);
+    cli_draft_close(&e->draft);
     for (uint32_t i = 0; i < e->n_adapters; i++) {
         bantam_adapter_close(e->adapters[i]);
     }

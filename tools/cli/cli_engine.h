@@ -6,6 +6,7 @@
 #define BANTAM_CLI_ENGINE_H
 #include "bantam/bantam.h"
 #include "cli_args.h"
+#include "cli_draft.h"
 #include "cli_lora.h"
 #include "cli_pace.h"
 #include "cli_text.h"
@@ -20,6 +21,7 @@ typedef struct cli_engine {
     cli_loras loras;
     bantam_adapter *adapters[BANTAM_MAX_ADAPTERS]; /* (n_adapters) of loras */
     uint32_t n_adapters;
+    cli_draft draft; /* guesses for the session */
     bantam_model_info info;
     bantam_plan_info plan;
     uint64_t available; /* memory, before the model was opened; 0: not known */

@@ -3,6 +3,7 @@
 
 #include "cli_args.h"
 #include "cli_out.h"
+#include "cli_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +19,6 @@ typedef struct reader {
 static bool is(bantam_text text, const char *word)
 {
     return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
-}
-
-static bool ends_with(const char *path, const char *end)
-{
-    const size_t n = strlen(path), m = strlen(end);
-    return n >= m && strcmp(path + n - m, end) == 0;
 }
 
 /* The number of a label by its name, else as a number; false where it is neither. */
@@ -155,7 +150,7 @@ int cli_examples_read(cli_examples *out, const char *path, const bantam_text *la
     if (cli_read_file(path, &out->bytes, &err)) return cli_fail(&err);
     char *const data = out->bytes.data;
     const size_t size = out->bytes.size;
-    r.json = ends_with(path, ".jsonl") || (size && *data == '{');
+    r.json = cli_ends_with(path, ".jsonl") || (size && *data == '{');
     for (size_t at = 0; at < size && !status;) {
         const char *const newline = memchr(data + at, '\n', size - at);
         const size_t end = newline ? (size_t)(newline - data) : size;

@@ -47,6 +47,20 @@ const char *cli_option_spelling(const cli_option *o, char *text, size_t capacity
     return text;
 }
 
+/* Choices as they are given; with commas where one line does not hold them. */
+static int put_choices(char *help, size_t capacity, const char *choices)
+{
+    const bool fits = strlen(choices) < WIDTH - HELP_COLUMN;
+    int n = snprintf(help, capacity, ": ");
+
+    for (; *choices && (size_t)n + 2 < capacity; choices++) {
+        const bool parts = *choices == '|' && !fits;
+        n += snprintf(help + n, capacity - (size_t)n, "%s%c", parts ? "," : "",
+                      parts ? 0x20 : *choices);
+    }
+    return n;
+}
+
 static void put_option(FILE *f, const cli_option *o)
 {
     char spelling[80], help[320];
@@ -54,7 +68,7 @@ static void put_option(FILE *f, const cli_option *o)
     int n = snprintf(help, sizeof help, "%s", o->help);
 
     if (o->choices) {
-        n += snprintf(help + n, sizeof help - (size_t)n, ": %s", o->choices);
+        n += put_choices(help + n, sizeof help - (size_t)n, o->choices);
     }
     if (o->fallback) snprintf(help + n, sizeof help - (size_t)n, " [%s]", o->fallback);
     fprintf(f, "  %s", spelling);

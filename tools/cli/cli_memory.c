@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { LEAST_CONTEXT = 256, LEAST_BATCH = 8 }; /* that bantam_plan_within() chooses */
+
 static double megabytes(uint64_t bytes)
 {
     return (double)bytes / 1e6;
@@ -18,8 +20,31 @@ static double megabytes(uint64_t bytes)
 
 const char *cli_kv_name(bantam_kv kv)
 {
-    static const char *const names[] = {"f16", "f32", "f16", "q8"};
+    static const char *const names[] = {"f16", "f32", "f16", "q8", "q4"};
     return names[kv];
+}
+
+/* The type with the most bits in which the model, weights and all, fits into the budget with
+ * the session of `plan`, as "b4 would take 640 MB"; empty where none does. */
+static void advise_type(const bantam_model *model, const bantam_plan_info *plan,
+                        uint64_t budget, char *text, size_t capacity)
+{
+    static const char *const types[] = {"b8", "b4"};
+    const bantam_session_options o = {.struct_size = sizeof o,
+                                      .context_tokens = plan->context_tokens,
+                                      .batch_tokens = plan->batch_tokens,
+                                      .n_threads = plan->n_threads,
+                                      .kv = plan->kv};
+
+    *text = '\0';
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        bantam_plan_info made;
+        if (bantam_plan_made(model, types[i], &o, &made, NULL)) continue;
+        if (made.total_bytes > budget || made.total_bytes >= plan->total_bytes) continue;
+        snprintf(text, capacity, "; %s would take %.0f MB", types[i],
+                 megabytes(made.total_bytes));
+        return;
+    }
 }
 
 /* What would fit into options->memory_bytes if less were asked for, as the end of a message. A
@@ -52,7 +77,17 @@ static void advise(const bantam_model *model, const bantam_session_options *opti
         }
         return;
     }
-    snprintf(text, capacity, "; only a smaller model would fit");
+    bantam_session_options o = *options;
+    bantam_plan_info least;
+    o.memory_bytes = 0;
+    o.context_tokens = o.context_tokens ? o.context_tokens : LEAST_CONTEXT;
+    o.batch_tokens = LEAST_BATCH;
+    o.kv = o.kv ? o.kv : BANTAM_KV_Q8;
+    *text = '\0';
+    if (!bantam_plan(model, &o, &least, NULL)) {
+        advise_type(model, &least, options->memory_bytes, text, capacity);
+    }
+    if (!*text) snprintf(text, capacity, "; only a smaller model would fit");
 }
 
 /* ---- the budget -------------------------------------------------------------------------- */
@@ -61,6 +96,7 @@ static void advise(const bantam_model *model, const bantam_session_options *opti
 static void leave_open(const cli_args *args, bantam_session_options *options)
 {
     options->memory_bytes = args->memory;
+    options->weights_reread = args->memory > 0;
     if (args->memory && !cli_args_given(args, "kv")) options->kv = BANTAM_KV_DEFAULT;
 }
 
@@ -97,6 +133,26 @@ int cli_memory_foresee(const cli_args *args, const char *path)
     return status;
 }
 
+/* The budget has no room for the weights: they stay in their file. */
+static bool beside_weights(const cli_args *args, const bantam_plan_info *plan)
+{
+    return args->memory && plan->total_bytes > args->memory;
+}
+
+static void tell_beside(const bantam_model *model, const cli_args *args,
+                        const bantam_plan_info *plan)
+{
+    char advice[80];
+
+    advise_type(model, plan, args->memory, advice, sizeof advice);
+    cli_note("%.1f MB of weights have no room within %.1f MB: they are read from the file "
+             "again and again, which is slow; %" PRIu32
+             " tokens of context, keys and values in "
+             "%s%s",
+             megabytes(plan->weight_bytes), megabytes(args->memory), plan->context_tokens,
+             cli_kv_name(plan->kv), advice);
+}
+
 /* What was given up for --memory, if anything was. */
 static void tell_choice(const bantam_model *model, const cli_args *args,
                         bantam_session_options wish, const bantam_plan_info *plan)
@@ -104,6 +160,10 @@ static void tell_choice(const bantam_model *model, const cli_args *args,
     bantam_plan_info wished;
     bantam_error err = {0};
 
+    if (beside_weights(args, plan)) {
+        tell_beside(model, args, plan);
+        return;
+    }
     wish.memory_bytes = 0;
     if (bantam_plan(model, &wish, &wished, &err)) return;
     const bool less = plan->context_tokens < wished.context_tokens || plan->kv != wished.kv ||
@@ -180,7 +240,9 @@ static int check_room(const bantam_model *model, const cli_args *args, uint64_t 
     if (device.available_bytes && own > device.available_bytes) {
         return refuse(model, args, wish, plan, device.available_bytes);
     }
-    if (before && plan->weight_bytes + own > before) tell_if_slow(plan);
+    if (before && plan->weight_bytes + own > before && !beside_weights(args, plan)) {
+        tell_if_slow(plan);
+    }
     return CLI_OK;
 }
 

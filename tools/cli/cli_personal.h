@@ -1,13 +1,12 @@
 /* cli_personal.h - what the verbs of `bantam personalize` share: the profile, its history in
- * memory, items of JSON lines. Functions that return int return an exit status and have said
+ * memory, items. Functions that return int return an exit status and have said
  * what is wrong. */
 #ifndef BANTAM_CLI_PERSONAL_H
 #define BANTAM_CLI_PERSONAL_H
 #include "bantam/profile.h"
 #include "cli_args.h"
+#include "cli_jsonl.h"
 #include "cli_text.h"
-
-#include <jansson.h>
 
 /* Where the profile is: as --profile says, or the usual place. */
 int cli_profile_path(const cli_args *args, char *path, size_t capacity);
@@ -34,11 +33,6 @@ typedef struct cli_history {
 /* profile may be NULL: there is nothing. */
 int cli_history_read(cli_history *h, bantam_profile *profile);
 void cli_history_free(cli_history *h);
-
-/* Reads a file of JSON lines, "-" for standard input, and hands each object with its line's
- * number to fn, which returns an exit status. Empty lines are passed over. */
-typedef int (*cli_line_fn)(void *user, const json_t *object, size_t line);
-int cli_read_lines(const char *path, cli_line_fn fn, void *user);
 
 /* An object's id, title, text and time. The texts are copied. */
 int cli_item_read(cli_item *item, const json_t *object, const char *path, size_t line);

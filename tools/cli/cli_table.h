@@ -23,6 +23,7 @@ typedef enum cli_command_id {
     CLI_QUANTIZE,
     CLI_CONVERT,
     CLI_MERGE,
+    CLI_PRUNE,
     CLI_ADAPT,
     CLI_TRAIN,
     CLI_EVAL,

@@ -111,16 +111,33 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "[MODEL]",
             0,
             1,
-            "how well a model predicts a text",
-            "Measures perplexity. The text of FILE is cut into windows of --ctx tokens that do "
+            "how well a model predicts, and what a smaller one loses",
+            "With --perplexity, the text of FILE is cut into windows of --ctx tokens that do "
             "not overlap, by default 512 or what the model was made for where that is less. "
             "Where the model's encoder begins with a BOS token, every window begins with it "
             "and holds one token of text less. Every token but a window's first is predicted "
-            "from those before it in its window.\n\n"
-            "\"tokens\" is the number of predicted tokens, \"nll\" the sum of -ln p over "
-            "them, and \"perplexity\" is exp(nll / tokens).",
+            "from those before it in its window. \"tokens\" is the number of predicted "
+            "tokens, \"nll\" the sum of -ln p over them, and \"perplexity\" is "
+            "exp(nll / tokens).\n\n"
+            "With --against, both models read the text in such windows, and their predictions "
+            "of every token are held against each other: the Kullback-Leibler divergence of "
+            "the model from the reference in nats (mean with its standard error, median, the "
+            "99th of a hundred, largest), how often both find the same token likeliest, both "
+            "perplexities, and by how much ln p of the text's own tokens changes. The two must "
+            "have the same tokens; padding at the end is left out. --lora is for MODEL "
+            "alone.\n\n"
+            "With --choice, each line of FILE is a question, {\"query\":TEXT,\"choices\":"
+            "[TEXT,...],\"label\":N}, where the right answer has number N from 0, or as PIQA "
+            "has it {\"goal\",\"sol1\",\"sol2\",\"label\"}. An answer stands behind the "
+            "query and a space. The model chooses the answer with the largest ln p, and, once "
+            "more, the one with the largest ln p per byte (\"norm\").\n\n"
+            "Ctrl-C ends it early, with the figures of what was finished.",
             {{"Perplexity of a text",
               "bantam eval model.gguf --perplexity wiki.txt --ctx 512 --json"},
+             {"What four bits have cost",
+              "bantam eval model-q4.gguf --against model-f16.gguf --text wiki.txt"},
+             {"How many questions it answers",
+              "bantam eval model.gguf --choice arc-easy.jsonl --json"},
              {NULL, NULL}},
         },
     [CLI_BENCH] =
@@ -172,6 +189,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             {{"A downloaded folder to a file",
               "bantam convert ./SmolLM2-135M-Instruct out.gguf"},
              {"In half the size", "bantam convert model-f32.gguf model-f16.gguf --type f16"},
+             {"Turned, to be quantized with a calibration text afterwards",
+              "bantam convert model-f32.gguf rotated.gguf --rotate"},
              {NULL, NULL}},
         },
     [CLI_QUANTIZE] =
@@ -184,15 +203,23 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "Writes a Hugging Face folder or a GGUF file as a GGUF file whose matrices take "
             "fewer bits. b4 (4.3 bits per weight) and b8 (8.1) are Bantam's own types, laid "
             "out for its kernels: such a file is the fastest one to run and starts without "
-            "being rearranged, but no other program reads it. q8_0 and q4_0 are read by "
-            "others.\n\n"
+            "being rearranged, but no other program reads it; b3 and b2 are smaller and lose "
+            "more. The others are GGUF's.\n\n"
+            "With --calibrate the model reads some text first, and each column of a matrix "
+            "makes up for the rounding errors of those before it (GPTQ): that halves what "
+            "is lost. --budget also chooses types, matrix by matrix.\n\n"
             "Norms and other vectors stay 32-bit floats. A matrix whose rows are no whole "
-            "number of blocks (32 values) becomes f16, and a note says so. The best source "
+            "number of blocks (256 values of q4_k, q5_k, q6_k, else 32) gets iq4_nl, q8_0 or "
+            "f16, and a note says so. The best source "
             "is the model as it was published: what an earlier quantization lost is not "
             "found again. OUT appears whole or not at all.\n\n"
             "nmse is the squared error over the squared values, 0 where a tensor was copied.",
             {{"Four bits, the embedding in eight", "bantam quantize ./SmolLM2-135M out.gguf"},
-             {"Eight bits", "bantam quantize model-f16.gguf out.gguf --type b8"},
+             {"Four bits that lose less",
+              "bantam quantize ./SmolLM2-135M out.gguf --calibrate text.txt"},
+             {"A file of at most 700 MiB, and a page about it",
+              "bantam quantize m.gguf out.gguf --calibrate a.txt --budget 700M --report "
+              "a.html"},
              {"What it cost, tensor by tensor",
               "bantam quantize model-f16.gguf out.gguf --json"},
              {NULL, NULL}},
@@ -216,6 +243,39 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
              {"Two at once, one of them at half its strength",
               "bantam merge ./model out.gguf --lora a.gguf --lora b.gguf:0.5"},
              {NULL, NULL}},
+        },
+    [CLI_PRUNE] =
+        {
+            "prune",
+            "IN OUT.gguf",
+            2,
+            2,
+            "a model with less in it",
+            "Takes layers (--layers), neurons (--ffn) or attention heads (--heads) out of a "
+            "Hugging Face folder or a GGUF file and writes what is left as a GGUF file like "
+            "any "
+            "other. The text of --calibrate decides what goes. What stays is then healed: the "
+            "matrices behind what went are solved for anew, layer by layer, so that the model "
+            "goes on as before as well as it can.\n\n"
+            "A fifth of the text is kept apart, and the loss on it is told as it was, as it is "
+            "without what went, and after healing, with the divergence (KL) from the model as "
+            "it was. Where that is more than --max-kl, nothing is written.\n\n"
+            "With --vocab the words that the text uses stay, the most frequent first, and the "
+            "tokenizer becomes one that has no others. Every text can still be written; one of "
+            "words that are gone takes more tokens. Of the words that stay the model says what "
+            "it said before, bit by bit.\n\n"
+            "Widths become multiples of 256 where that is near enough, else of 32. Neurons and "
+            "heads that are gone make a model faster, not only smaller. What is lost beyond "
+            "healing comes back with training: 'bantam adapt' on OUT.gguf, then 'bantam "
+            "merge'.",
+            {{"A fifth of the neurons",
+              "bantam prune model-f16.gguf out.gguf --ffn 20 --calibrate texts.txt"},
+             {"Two layers, and what that cost",
+              "bantam prune ./SmolLM2-135M out.gguf --layers 2 --calibrate texts.txt --json"},
+             {"A quarter of the heads, in eight bits",
+              "bantam prune model.gguf out.gguf --heads 25 --calibrate a.txt --type q8_0"},
+             {"A vocabulary of a quarter of the size",
+              "bantam prune model-b4.gguf out.gguf --vocab 32k --calibrate texts.txt"}},
         },
     [CLI_TRAIN] =
         {

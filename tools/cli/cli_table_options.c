@@ -3,6 +3,9 @@
 #include "cli_args.h"
 #include "cli_table.h"
 
+/* What a model can be quantized to. */
+#define SMALL_TYPES "b4|b8|b3|b2|q8_0|q4_0|q4_k|q5_k|q6_k|iq4_nl"
+
 #define AT(member) offsetof(cli_args, member)
 #define IN(id)     (1u << CLI_##id)
 
@@ -39,6 +42,14 @@ const cli_option cli_options[] = {
     /* eval */
     {"perplexity", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(EVAL), "FILE",
      "the text to predict; '-' for standard input", NULL, NULL, 0, 0, AT(perplexity)},
+    {"against", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(EVAL), "REFERENCE",
+     "how far the model's predictions are from those of this one", NULL, NULL, 0, 0,
+     AT(eval.against)},
+    {"text", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(EVAL), "FILE",
+     "with --against: the text; '-' for standard input", NULL, NULL, 0, 0, AT(eval.text)},
+    {"choice", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(EVAL), "FILE.jsonl",
+     "questions with answers to choose from; '-' for standard input", NULL, NULL, 0, 0,
+     AT(eval.choice)},
     /* bench */
     {"prompt", 'p', CLI_COUNT, CLI_GROUP_COMMAND, IN(BENCH), "N", "tokens of the prompt", "512",
      NULL, 1, 1 << 20, AT(prompt)},
@@ -87,6 +98,15 @@ const cli_option cli_options[] = {
     {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(CONVERT) | IN(MERGE), "TYPE",
      "type of the weights; by default as they are", NULL, "f32|f16|bf16|q8_0|q4_0", 0, 0,
      AT(type)},
+    /* convert, quantize */
+    {"rotate", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(CONVERT) | IN(QUANTIZE), NULL,
+     "turn the model's coordinates so that rounding costs it less; it computes the same", NULL,
+     NULL, 0, 0, AT(rotate.on)},
+    {"rotate-down", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(CONVERT) | IN(QUANTIZE), NULL,
+     "also those before the down matrices, while it runs; only Bantam runs such a file", NULL,
+     NULL, 0, 0, AT(rotate.down)},
+    {"rotate-seeds", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(CONVERT) | IN(QUANTIZE), "N",
+     "draw its signs N times and keep the best", "1", NULL, 1, 1000, AT(rotate.seeds)},
     /* rm */
     {"cache", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(RM), NULL, "remove cache files only", NULL,
      NULL, 0, 0, AT(cache)},
@@ -101,13 +121,73 @@ const cli_option cli_options[] = {
      AT(timeout)},
     /* quantize */
     {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "TYPE",
-     "type of the layers' matrices", "b4", "b4|b8|q8_0|q4_0", 0, 0, AT(quantized)},
+     "type of the layers' matrices", "b4", SMALL_TYPES, 0, 0, AT(quantized)},
     {"embedding", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "TYPE",
-     "type of the embedding; by default b8 with b4 and b8, else q8_0", NULL,
-     "b4|b8|q8_0|q4_0|f16|bf16|f32", 0, 0, AT(embedding)},
+     "type of the embedding; by default eight bits", NULL, SMALL_TYPES "|f16|bf16|f32", 0, 0,
+     AT(embedding)},
     {"output", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "TYPE",
-     "type of the output matrix, where the model has one of its own; the same default", NULL,
-     "b4|b8|q8_0|q4_0|f16|bf16|f32", 0, 0, AT(head)},
+     "type of the head, where it is not the embedding; by default eight bits", NULL,
+     SMALL_TYPES "|f16|bf16|f32", 0, 0, AT(head)},
+    {"tensor", 0, CLI_TEXTS, CLI_GROUP_COMMAND, IN(QUANTIZE), "PATTERN=TYPE",
+     "another type for tensors by name, * any characters, ? one; repeatable, later ones win",
+     NULL, NULL, 0, 0, AT(quantize.tensors)},
+    {"method", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(QUANTIZE), "METHOD",
+     "rtn: nearest values; imatrix: by how much columns matter; gptq: columns make up for each "
+     "other's errors. By default gptq with --calibrate, imatrix with --imatrix, else rtn",
+     NULL, "rtn|imatrix|gptq", 0, 0, AT(quantize.method)},
+    {"calibrate", 0, CLI_TEXTS, CLI_GROUP_COMMAND, IN(QUANTIZE), "TEXT",
+     "plain text like what the model is for, documents separated by lines <|endoftext|>; "
+     "repeatable",
+     NULL, NULL, 0, 0, AT(quantize.texts)},
+    {"calibrate-tokens", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(QUANTIZE), "N",
+     "of them at most; 0: 65536, fewer for wide models", "0", NULL, 0, 1 << 24,
+     AT(quantize.tokens)},
+    {"imatrix", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(QUANTIZE), "FILE",
+     "an importance file of llama.cpp in place of --calibrate", NULL, NULL, 0, 0,
+     AT(quantize.imatrix)},
+    {"save-imatrix", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(QUANTIZE), "FILE",
+     "write what the texts say as such a file", NULL, NULL, 0, 0, AT(quantize.save_imatrix)},
+    {"budget", 0, CLI_BYTES, CLI_GROUP_COMMAND, IN(QUANTIZE), "BYTES",
+     "make a file of at most so many bytes (900M), types measured and chosen matrix by matrix; "
+     "with --calibrate",
+     NULL, NULL, 0, 0, AT(quantize.budget)},
+    {"report", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(QUANTIZE), "FILE.html",
+     "write a page about what was saved and what was lost", NULL, NULL, 0, 0,
+     AT(quantize.report)},
+    /* prune */
+    {"layers", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PRUNE), "N",
+     "take out the N layers that change the stream least", NULL, NULL, 1, 511,
+     AT(prune.layers)},
+    {"ffn", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PRUNE), "PERCENT",
+     "take out so many of the neurons of every layer", NULL, NULL, 0.01, 99.99, AT(prune.ffn)},
+    {"heads", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PRUNE), "PERCENT",
+     "take out so many of the query heads of every layer, with their key heads", NULL, NULL,
+     0.01, 99.99, AT(prune.heads)},
+    {"vocab", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PRUNE), "KEEP",
+     "keep so many words (32000, 32k or 25%), those of the text first", NULL, NULL, 0, 0,
+     AT(prune.vocab)},
+    {"calibrate", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(PRUNE), "TEXT",
+     "plain text like what the model is for; lines that are <|endoftext|> separate documents",
+     NULL, NULL, 0, 0, AT(prune.calibrate)},
+    {"tokens", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PRUNE), "N",
+     "look at the first N of its tokens, and measure with a fifth of them", "40960", NULL, 64,
+     1 << 26, AT(prune.tokens)},
+    {"sequence", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(PRUNE), "N",
+     "in sequences of N; by default 256, or what the model was made for where that is less",
+     NULL, NULL, 2, 1 << 20, AT(prune.sequence)},
+    {"score", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(PRUNE), "SCORE",
+     "what goes first: what the others can best make up for, what says least, or what has the "
+     "smallest weights",
+     "loss", "loss|activation|magnitude", 0, 0, AT(prune.score)},
+    {"no-heal", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(PRUNE), NULL,
+     "leave the other weights as they are", NULL, NULL, 0, 0, AT(prune.no_heal)},
+    {"max-kl", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(PRUNE), "X",
+     "write nothing where the model is further than X nats from what it was", "0.5", NULL,
+     0.000001, 1000, AT(prune.max_kl)},
+    {"type", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(PRUNE), "TYPE",
+     "type of all matrices; by default they stay what they are, and those that change and are "
+     "no floats become f16",
+     NULL, "f32|f16|bf16|q8_0", 0, 0, AT(prune.type)},
     /* adapt */
     {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(ADAPT), "ADAPTER",
      "where the adapter goes: a file that ends in .gguf, or a folder in PEFT's form", NULL,
@@ -234,6 +314,20 @@ const cli_option cli_options[] = {
     {"load-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
      "go on after what FILE holds; PROMPT, if there is one, follows it", NULL, NULL, 0, 0,
      AT(load_state)},
+    {"draft", 0, CLI_TEXT, CLI_GROUP_ANSWER, ANSWERS | IN(BENCH), "MODEL",
+     "a smaller model of the same vocabulary that guesses what comes next: the same answer, "
+     "sooner; bench: time with guesses and without",
+     NULL, NULL, 0, 0, AT(guess.draft)},
+    {"lookup", 0, CLI_FLAG, CLI_GROUP_ANSWER, ANSWERS, NULL,
+     "guess what comes next from what the text said before: the same answer, sooner where it "
+     "repeats the prompt",
+     NULL, NULL, 0, 0, AT(guess.lookup)},
+    {"draft-tokens", 0, CLI_COUNT, CLI_GROUP_ANSWER, ANSWERS | IN(BENCH), "N",
+     "always guess N tokens; 0: as many as have paid so far", "0", NULL, 0, 7, AT(guess.most)},
+    {"accept", 0, CLI_REAL, CLI_GROUP_COMMAND, IN(BENCH), "SHARE",
+     "with --draft: this share of all guesses counts as true, for models whose weights are not "
+     "at hand",
+     NULL, NULL, 0, 1, AT(guess.accepted)},
     /* run, chat: choosing tokens */
     {"temp", 0, CLI_REAL, CLI_GROUP_SAMPLING, ANSWERS, "F",
      "temperature; 0: always the most likely token", "0.8", NULL, 0, 100, AT(temperature)},
@@ -294,7 +388,7 @@ const cli_option cli_options[] = {
      AT(seed)},
     /* model and machine */
     {"threads", 't', CLI_COUNT, CLI_GROUP_MODEL,
-     COMPUTES | IN(FIT) | IN(ADAPT) | IN(QUANTIZE) | IN(PULL) | IN(TRAIN), "N",
+     COMPUTES | IN(FIT) | IN(ADAPT) | IN(QUANTIZE) | IN(PRUNE) | IN(PULL) | IN(TRAIN), "N",
      "threads to compute with; 0: one per core", "0", NULL, 0, 1024, AT(threads)},
     {"ctx", 'c', CLI_COUNT, CLI_GROUP_MODEL, COMPUTES | IN(FIT), "N",
      "tokens of context; 0: what the command needs; for run and chat 4096, or what the "
@@ -306,7 +400,7 @@ const cli_option cli_options[] = {
      "powers of 1024, KB, MB, GB of 1000)",
      NULL, NULL, 0, 0, AT(memory)},
     {"kv", 0, CLI_CHOICE, CLI_GROUP_MODEL, COMPUTES | IN(FIT), "TYPE",
-     "type of the keys and values kept", "f16", "f32|f16|q8", 0, 0, AT(kv)},
+     "type of the keys and values kept", "f16", "f32|f16|q8|q4", 0, 0, AT(kv)},
     {"pace", 0, CLI_TEXT, CLI_GROUP_MODEL, ANSWERS | IN(BENCH), "RATE",
      "make no more than RATE tokens a second: 20, 20tok/s; bench: with --sustain", NULL, NULL,
      0, 0, AT(pace.rate)},

@@ -172,3 +172,9 @@ bantam_status cli_write_file(const char *path, const char *data, size_t size, ba
     }
     return BANTAM_OK;
 }
+
+bool cli_ends_with(const char *path, const char *end)
+{
+    const size_t n = strlen(path), m = strlen(end);
+    return n >= m && strcmp(path + n - m, end) == 0;
+}

@@ -29,4 +29,7 @@ bantam_status cli_read_file(const char *path, cli_buf *out, bantam_error *err);
 bantam_status cli_write_file(const char *path, const char *data, size_t size,
                              bantam_error *err);
 
+/* Whether a path ends so: ".jsonl". */
+bool cli_ends_with(const char *path, const char *end);
+
 #endif

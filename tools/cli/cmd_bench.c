@@ -316,6 +316,7 @@ int cli_bench(const cli_args *args)
     bantam_error err = {0};
 
     if (args->bench.sustain) return cli_bench_sustain(args);
+    if (args->guess.draft) return cli_bench_draft(args);
     if (args->pace.rate || args->pace.limit > 0.0) {
         return cli_usage("--pace and --max-temp go with --sustain");
     }

@@ -2,6 +2,7 @@
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
+#include "cli_rotate.h"
 #include "cli_signal.h"
 
 static bool on_progress(void *user, uint64_t done, uint64_t total)
@@ -15,8 +16,11 @@ int cli_convert(const cli_args *args)
 {
     char in[PATH_MAX];
     const char *const out = args->words[1];
-    const bantam_convert_options o = {
-        .struct_size = sizeof o, .type = args->type, .progress = on_progress};
+    bantam_rotation rotation;
+    const bantam_convert_options o = {.struct_size = sizeof o,
+                                      .type = args->type,
+                                      .progress = on_progress,
+                                      .rotation = cli_rotation(args, &rotation)};
     bantam_error err = {0};
     int status = cli_locate(args->words[0], in);
 

@@ -1,77 +1,15 @@
-/* cmd_eval.c - `bantam eval`: the perplexity of a text in windows that do not overlap. */
+/* cmd_eval.c - `bantam eval`: how well a model predicts a text, how far its predictions are
+ * from another model's, and how often it finds the right answer likeliest (cmd_eval_choice.c).
+ */
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
 #include "cli_signal.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { USUAL_WINDOW = 512 };
-
-typedef struct window {
-    bantam_session *session;
-    const uint32_t *tokens;
-    size_t n;
-    double nll; /* sum of -ln p over tokens[1..n) */
-} window;
-
-static bool on_row(void *user, size_t index, const float *logits, uint32_t n_vocab)
-{
-    window *w = user;
-
-    (void)n_vocab;
-    if (index + 1 < w->n) {
-        w->nll -= bantam_session_logprob(w->session, logits, w->tokens[index + 1]);
-    }
-    return true;
-}
-
-/* Tokens of the text alone: every window begins by itself. */
-static bantam_status text_tokens(const cli_engine *e, const char *path, cli_ids *out,
-                                 bantam_error *err)
-{
-    cli_buf text;
-    bantam_status status = cli_read_file(path, &text, err);
-
-    if (status) return status;
-    status = cli_tokenize(e->tokenizer, (bantam_text){text.data, text.size}, 0, out, err);
-    cli_buf_free(&text);
-    return status;
-}
-
-static bantam_status measure(cli_engine *e, const cli_ids *text, double *nll, size_t *predicted,
-                             bantam_error *err)
-{
-    bantam_tokenizer_info info;
-    const size_t capacity = bantam_session_capacity(e->session);
-
-    bantam_tokenizer_describe(e->tokenizer, &info);
-    const size_t lead = info.adds_bos && info.bos != BANTAM_NO_TOKEN;
-    const size_t step = capacity - lead;
-    uint32_t *tokens = cli_grow(NULL, capacity, sizeof *tokens);
-    bantam_status status = BANTAM_OK;
-
-    *nll = 0.0;
-    *predicted = 0;
-    if (lead) tokens[0] = info.bos;
-    for (size_t at = 0; at < text->n && !status;) {
-        const size_t n = text->n - at < step ? text->n - at : step;
-        window w = {.session = e->session, .tokens = tokens, .n = n + lead};
-        memcpy(tokens + lead, text->items + at, n * sizeof *tokens);
-        status = bantam_session_rewind(e->session, 0, err);
-        if (!status) status = bantam_session_score(e->session, tokens, w.n, on_row, &w, err);
-        *nll += w.nll;
-        *predicted += w.n - 1;
-        at += n;
-        cli_progress("eval", at, text->n);
-    }
-    cli_progress("", 0, 0);
-    free(tokens);
-    return status;
-}
 
 /* The window where the command line names none. */
 static uint32_t usual_window(const bantam_model_info *info)
@@ -82,48 +20,174 @@ static uint32_t usual_window(const bantam_model_info *info)
     return USUAL_WINDOW;
 }
 
-static int report(const cli_args *args, double nll, size_t predicted)
+static bool on_progress(void *user, uint64_t done, uint64_t total)
 {
-    if (predicted == 0) {
-        return cli_fail_with(BANTAM_ERR_INVALID, "%s: expected two tokens or more, found less",
-                             args->perplexity);
+    (void)user;
+    cli_progress("eval", done, total);
+    return !cli_signal_caught();
+}
+
+static const bantam_eval_options options = {.struct_size = sizeof options,
+                                            .progress = on_progress};
+
+/* What is left to say when a text has been gone through, or as much of it as there was time
+ * for: whether there are figures to print, and the exit status. */
+static bool has_figures(bantam_status failed, const bantam_error *err, uint64_t n_tokens,
+                        const char *path, int *status)
+{
+    *status = cli_signal_end(failed, err);
+    if (failed && failed != BANTAM_ERR_CANCELLED) return false;
+    if (failed && n_tokens > 0) {
+        cli_note("stopped early: figures of the first %" PRIu64 " tokens", n_tokens);
+    } else if (!failed && n_tokens == 0) {
+        *status = cli_fail_with(BANTAM_ERR_INVALID,
+                                "%s: expected two tokens or more, found less", path);
     }
-    const double perplexity = exp(nll / (double)predicted);
-    if (args->json) {
-        cli_put_json(json_pack("{s:I,s:o,s:o}", "tokens", (json_int_t)predicted, "nll",
-                               cli_json_real(nll), "perplexity", cli_json_real(perplexity)));
-    } else {
-        cli_printf("tokens      %zu\nnll         %.4f\nperplexity  %.4f\n", predicted, nll,
-                   perplexity);
+    return n_tokens > 0;
+}
+
+/* ---- one model --------------------------------------------------------------------------- */
+
+static void put_perplexity(const bantam_eval *found, bool json)
+{
+    if (json) {
+        cli_put_json(json_pack("{s:I,s:o,s:o}", "tokens", (json_int_t)found->n_tokens, "nll",
+                               cli_json_real(found->nll), "perplexity",
+                               cli_json_real(found->perplexity)));
+        return;
     }
-    return CLI_OK;
+    cli_printf("tokens      %" PRIu64 "\nnll         %.4f\nperplexity  %.4f\n", found->n_tokens,
+               found->nll, found->perplexity);
+}
+
+static int eval_perplexity(const cli_args *args)
+{
+    cli_engine e;
+    cli_buf text = {0};
+    bantam_eval found;
+    bantam_error err = {0};
+    int status = cli_engine_model(&e, args);
+
+    if (!status) status = cli_engine_session(&e, args, usual_window(&e.info));
+    if (!status && cli_read_file(args->perplexity, &text, &err)) status = cli_fail(&err);
+    if (!status) {
+        const bantam_status failed = bantam_eval_text(
+            e.session, (bantam_text){text.data, text.size}, &options, &found, &err);
+        if (has_figures(failed, &err, found.n_tokens, args->perplexity, &status)) {
+            put_perplexity(&found, args->json);
+        }
+    }
+    cli_buf_free(&text);
+    cli_engine_close(&e);
+    return status;
+}
+
+/* ---- two models -------------------------------------------------------------------------- */
+
+static void put_json_comparison(const bantam_comparison *c)
+{
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = {
+        {"kl_mean", c->kl_mean},
+        {"kl_mean_error", c->kl_mean_error},
+        {"kl_median", c->kl_median},
+        {"kl_p99", c->kl_p99},
+        {"kl_max", c->kl_max},
+        {"top1_agreement", c->top1_agreement},
+        {"perplexity", c->perplexity},
+        {"perplexity_reference", c->perplexity_reference},
+        {"logprob_change_mean", c->change_mean},
+        {"logprob_change_error", c->change_error},
+        {"logprob_change_rms", c->change_rms},
+    };
+    json_t *const all = json_pack("{s:I}", "tokens", (json_int_t)c->n_tokens);
+
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        json_object_set_new(all, figures[i].name, cli_json_real(figures[i].value));
+    }
+    cli_put_json(all);
+}
+
+static void put_comparison(const bantam_comparison *c, bool json)
+{
+    if (json) {
+        put_json_comparison(c);
+        return;
+    }
+    cli_printf("tokens         %" PRIu64 "\n", c->n_tokens);
+    cli_printf("divergence     %.3g nats, +- %.2g; median %.3g, p99 %.3g, largest %.3g\n",
+               c->kl_mean, c->kl_mean_error, c->kl_median, c->kl_p99, c->kl_max);
+    cli_printf("likeliest      the same token at %.2f %% of positions\n",
+               100.0 * c->top1_agreement);
+    cli_printf("perplexity     %.4f; of the reference %.4f\n", c->perplexity,
+               c->perplexity_reference);
+    cli_printf("ln p           of the text's tokens changes by %+.3g, +- %.2g; root mean "
+               "square %.3g\n",
+               c->change_mean, c->change_error, c->change_rms);
+}
+
+/* The reference's command line: the same, but that what corrects the model is not for it. */
+static cli_args reference_args(const cli_args *args)
+{
+    cli_args other = *args;
+
+    other.words[0] = args->eval.against;
+    other.n_words = 1;
+    other.lora = (cli_texts){0};
+    return other;
+}
+
+static int compare(const cli_args *args, cli_engine *e, cli_engine *reference)
+{
+    const cli_args other = reference_args(args);
+    bantam_comparison found;
+    bantam_error err = {0};
+    cli_buf text;
+    int status = cli_engine_model(e, args);
+
+    if (!status) status = cli_engine_model(reference, &other);
+    if (status) return status;
+    const uint32_t a = usual_window(&e->info), b = usual_window(&reference->info);
+    status = cli_engine_session(e, args, a < b ? a : b);
+    if (!status) status = cli_engine_session(reference, &other, a < b ? a : b);
+    if (status) return status;
+    if (cli_read_file(args->eval.text, &text, &err)) return cli_fail(&err);
+    const bantam_status failed =
+        bantam_compare_text(e->session, reference->session, (bantam_text){text.data, text.size},
+                            &options, &found, &err);
+    cli_buf_free(&text);
+    if (has_figures(failed, &err, found.n_tokens, args->eval.text, &status)) {
+        put_comparison(&found, args->json);
+    }
+    return status;
+}
+
+static int eval_against(const cli_args *args)
+{
+    cli_engine e = {.model = NULL}, reference = {.model = NULL};
+    const int status = compare(args, &e, &reference);
+
+    cli_engine_close(&reference);
+    cli_engine_close(&e);
+    return status;
 }
 
 int cli_eval(const cli_args *args)
 {
-    cli_engine e;
-    cli_ids text = {0};
-    double nll;
-    size_t predicted;
-    bantam_error err = {0};
+    const int n_asked =
+        (args->perplexity != NULL) + (args->eval.against != NULL) + (args->eval.choice != NULL);
 
-    if (!args->perplexity) return cli_usage("--perplexity FILE is missing");
+    if (n_asked != 1) {
+        return cli_usage("expected one of --perplexity FILE, --against REFERENCE and --choice "
+                         "FILE");
+    }
+    if (args->eval.against && !args->eval.text) return cli_usage("--text FILE is missing");
+    if (!args->eval.against && args->eval.text) {
+        return cli_usage("--text goes with --against REFERENCE");
+    }
     if (args->context == 1) return cli_usage("--ctx: a window wants two tokens or more");
-    int status = cli_engine_model(&e, args);
-    if (!status) status = cli_engine_session(&e, args, usual_window(&e.info));
-    if (status) {
-        cli_engine_close(&e);
-        return status;
-    }
-    if (!e.tokenizer) {
-        status = cli_fail_with(BANTAM_ERR_UNSUPPORTED, "%s has no tokenizer", e.path);
-    } else if (text_tokens(&e, args->perplexity, &text, &err) ||
-               measure(&e, &text, &nll, &predicted, &err)) {
-        status = cli_signal_fail(&err);
-    } else {
-        status = report(args, nll, predicted);
-    }
-    free(text.items);
-    cli_engine_close(&e);
-    return status;
+    if (args->eval.choice) return cli_eval_choice(args);
+    return args->eval.against ? eval_against(args) : eval_perplexity(args);
 }

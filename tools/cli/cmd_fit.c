@@ -26,7 +26,8 @@ static const char *verdict_name(bantam_verdict verdict)
 
 static const char *kv_name(bantam_kv kv)
 {
-    return kv == BANTAM_KV_F32 ? "f32" : kv == BANTAM_KV_Q8 ? "q8" : "f16";
+    static const char *const names[] = {"f16", "f32", "f16", "q8", "q4"};
+    return names[kv];
 }
 
 static json_t *json_rate(double rate)

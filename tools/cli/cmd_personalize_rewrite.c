@@ -6,6 +6,7 @@
 #include "cli_engine.h"
 #include "cli_out.h"
 #include "cli_signal.h"
+#include "cli_text.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -120,6 +121,7 @@ typedef struct rewriting {
     cli_buf answer; /* so far */
     char adapter[PATH_MAX];
     bool adapted;
+    bool summarized; /* the text did not fit into one question */
     size_t n_prompt;
     bantam_answer made;
 } rewriting;
@@ -184,13 +186,46 @@ static void put_answer(rewriting *r, bool interrupted)
                                                                       : "length";
     cli_buf wishes = {0};
     add_wishes(&wishes, &r->h);
-    cli_put_json(json_pack("{s:o,s:I,s:I,s:s,s:b,s:o}", "text",
+    cli_put_json(json_pack("{s:o,s:I,s:I,s:s,s:b,s:b,s:o}", "text",
                            cli_json_text((bantam_text){r->answer.data, r->answer.size}),
                            "prompt_tokens", (json_int_t)r->n_prompt, "completion_tokens",
                            (json_int_t)r->made.n_tokens, "finish", finish, "adapted",
-                           (int)r->adapted, "wishes",
+                           (int)r->adapted, "summarized", (int)r->summarized, "wishes",
                            cli_json_text((bantam_text){wishes.data, wishes.size})));
     cli_buf_free(&wishes);
+}
+
+static bool on_summary(void *user, uint64_t done, uint64_t total)
+{
+    (void)user;
+    cli_progress("summarize", done, total);
+    return !cli_signal_caught();
+}
+
+/* A text that one question does not hold is shortened instead, part by part. The wishes go
+ * unheard: what is extracted stands there as it was written. */
+static int shorten(rewriting *r)
+{
+    const bantam_source source = {.text = {r->text.data, r->text.size}};
+    const bantam_summarize_options o = {
+        .struct_size = sizeof o, .words = r->args->personal.words, .progress = on_summary};
+    bantam_summary *summary = NULL;
+    bantam_error err = {0};
+
+    const bantam_status failed =
+        bantam_summarize(r->engine.session, &source, 1, &o, &summary, &err);
+    cli_progress("", 0, 0);
+    if (summary) {
+        r->summarized = true;
+        r->n_prompt = (size_t)summary->source_tokens;
+        r->made.finish = BANTAM_FINISH_STOP;
+        cli_buf_add(&r->answer, summary->text.data, summary->text.size);
+        if (!r->args->json) cli_put_text(summary->text);
+        put_answer(r, failed != BANTAM_OK);
+    }
+    bantam_summary_close(summary);
+    if (failed == BANTAM_ERR_CANCELLED && r->summarized) return cli_signal_status();
+    return failed ? cli_signal_fail(&err) : CLI_OK;
 }
 
 static int answer(rewriting *r)
@@ -207,10 +242,11 @@ static int answer(rewriting *r)
     cli_buf_free(&question);
     if (!status && prompt.n + LEAST_ANSWER > capacity) {
         free(prompt.items);
-        return cli_fail_with(BANTAM_ERR_FULL,
-                             "the text takes %zu tokens and the context holds %zu: shorten it, "
-                             "or choose a larger --ctx",
-                             prompt.n, capacity);
+        cli_note(
+            "the text takes %zu tokens and the context holds %zu: it is summarized, whatever "
+            "the reader wishes",
+            prompt.n, capacity);
+        return shorten(r);
     }
     r->n_prompt = prompt.n;
     if (!status) status = generate(r, &prompt, &err);
@@ -320,12 +356,11 @@ static int on_line(void *user, const json_t *object, size_t line)
 
 static int put_file(learning *l, const char *path)
 {
-    const size_t n = strlen(path);
     cli_buf text;
     bantam_error err = {0};
 
     l->path = path;
-    if (n > 6 && strcmp(path + n - 6, ".jsonl") == 0) return cli_read_lines(path, on_line, l);
+    if (cli_ends_with(path, ".jsonl")) return cli_read_lines(path, on_line, l);
     if (cli_read_file(path, &text, &err)) return cli_fail(&err);
     put_line(l, json_pack("{s:o}", "text", cli_json_text((bantam_text){text.data, text.size})));
     cli_buf_free(&text);

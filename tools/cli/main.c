@@ -18,6 +18,7 @@ static int (*const actions[CLI_N_COMMANDS])(const cli_args *args) = {
     [CLI_CONVERT] = cli_convert,
     [CLI_QUANTIZE] = cli_quantize,
     [CLI_MERGE] = cli_merge,
+    [CLI_PRUNE] = cli_prune,
     [CLI_TRAIN] = cli_train,
     [CLI_FIT] = cli_fit,
     [CLI_PULL] = cli_pull,
@@ -36,7 +37,8 @@ static bool has_file(const cli_command *command)
 {
     return command == &cli_commands[CLI_CONVERT] || command == &cli_commands[CLI_QUANTIZE] ||
            command == &cli_commands[CLI_ADAPT] || command == &cli_commands[CLI_MERGE] ||
-           command == &cli_commands[CLI_PULL] || command == &cli_commands[CLI_TRAIN];
+           command == &cli_commands[CLI_PRUNE] || command == &cli_commands[CLI_PULL] ||
+           command == &cli_commands[CLI_TRAIN];
 }
 
 static int run_command(const cli_command *command, int argc, char **argv)

@@ -58,10 +58,10 @@ INLINE row_pairs zip_lines(int8x16_t a, int8x16_t b)
     return z;
 }
 
-/* Whether a code is all in its half of a byte. */
+/* Whether a code is half of a byte, and no more. */
 INLINE bool is_plain(const bnt_tile_index kind)
 {
-    return has_nibbles(kind) && kind != BNT_TILE_Q5_K && kind != BNT_TILE_Q6_K;
+    return bnt_layouts_arm[kind].code_bytes == 256 && !bnt_layouts_arm[kind].high_bytes;
 }
 
 /* Two lines a, b: columns in low halves (or the first lines) and in high halves. */

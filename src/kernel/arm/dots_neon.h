@@ -1,9 +1,9 @@
 /* dots_neon.h - dots of a span without SDOT: products of bytes, added up in 16 bits while they
  * fit.
  *
- * A code of 4 bits times |x| <= 127 is at most 1905, one of 5 bits 3937, one of 6 bits 8001: a
- * whole span of 4 or 5 bits (8 products to a lane) and half a span of 6 bits (4 products) stay
- * below 2^15. Of signed bytes two products do: 2 * 128 * 127.
+ * A code of up to 4 bits times |x| <= 127 is at most 1905, one of 5 bits 3937, one of 6 bits
+ * 8001: a whole span of 4 or 5 bits (8 products to a lane) and half a span of 6 bits (4
+ * products) stay below 2^15. Of signed bytes two products do: 2 * 128 * 127.
  */
 #ifndef BNT_KERNEL_ARM_DOTS_NEON_H
 #define BNT_KERNEL_ARM_DOTS_NEON_H
@@ -24,15 +24,16 @@ typedef struct dots {
 /* Quarters of the rows that fit the registers at once. */
 INLINE int quarters_of(const bnt_tile_index kind, const int n_tokens)
 {
-    if (n_tokens == 1 && !has_halves(kind)) return 4;
-    return n_tokens == 4 || (n_tokens == 2 && kind == BNT_TILE_Q5_K) ? 1 : 2;
+    if (n_tokens == 4) return 1;
+    if (n_tokens == 2) return kind == BNT_TILE_Q5_K || kind == BNT_TILE_B3 ? 1 : 2;
+    return has_halves(kind) || kind == BNT_TILE_B3 ? 2 : 4;
 }
 
 INLINE void dots_begin(const bnt_tile_index kind, const int T, const int Q,
                        const int32_t start[2][4], dots *acc)
 {
     (void)start; /* added at the end */
-    if (has_nibbles(kind)) return;
+    if (has_fields(kind)) return;
     EACH(t, T) {
         EACH(q, Q) {
             acc->many[t][q][0] = vdupq_n_s32(0);
@@ -158,7 +159,7 @@ INLINE int32x4_t sum_few(const int16x8_t few[2])
 INLINE void dots_span(const bnt_tile_index kind, const int T, const int Q, const uint8_t *codes,
                       const uint8_t *high, const int8_t *const x[4], dots *acc)
 {
-    if (!has_nibbles(kind)) {
+    if (!has_fields(kind)) {
         add_byte_lines(T, Q, codes, x, acc);
     } else if (T == 4 || has_halves(kind)) {
         add_lines(kind, T, Q, true, false, codes, high, x, acc);
@@ -177,7 +178,7 @@ INLINE void dots_span(const bnt_tile_index kind, const int T, const int Q, const
 INLINE int32x4_t end_sum(const bnt_tile_index kind, const dots *acc, const int h, const int t,
                          const int q)
 {
-    if (!has_nibbles(kind)) return vpaddq_s32(acc->many[t][q][0], acc->many[t][q][1]);
+    if (!has_fields(kind)) return vpaddq_s32(acc->many[t][q][0], acc->many[t][q][1]);
     if (has_halves(kind) && h == 0) return acc->first_half[t][q];
     return sum_few(acc->few[t][q]);
 }

@@ -3,8 +3,8 @@
  * The groups of one call are unpacked to signed bytes, a panel of strips of 8 rows, in the
  * order the set's tiles read; tokens are packed likewise. A tile multiplies one strip by one
  * block of packed tokens, block by block of columns, and keeps its sums in a few hundred bytes
- * of floats until they are written to y. For B4, code and scale of a span make one byte: a
- * block is one sum of whole numbers, as for B8.
+ * of floats until they are written to y. For B4, B3 and B2, code and scale of a span make
+ * one byte: a block is one sum of whole numbers, as for B8.
  *
  * Before this file a set defines
  *
@@ -46,7 +46,7 @@ INLINE void unpack_quarter(const bnt_tile_index kind, const bnt_block_arm *b, ui
     const bnt_high_arm high = load_high(kind, b->high + s * layout->high_bytes + 16 * q);
     const int8x16_t zero = vdupq_n_s8((int8_t)zero_of(kind));
     int8x16_t factor = vdupq_n_s8(1), v[8];
-    if (kind == BNT_TILE_B4) {
+    if (has_whole_scales(kind)) {
         factor = spread_scales(vreinterpretq_s8_u8(vld1q_u8(b->scales + 16 * s)), q);
     }
     PUT_LINE(0);
@@ -206,6 +206,8 @@ static void multiply(unpack_fn unpack, strip_fn strip, const uint8_t *groups,
                  work);                                                                        \
     }
 GEMM(gemm_b4, BNT_TILE_B4)
+GEMM(gemm_b3, BNT_TILE_B3)
+GEMM(gemm_b2, BNT_TILE_B2)
 GEMM(gemm_b8, BNT_TILE_B8)
 GEMM(gemm_q4_0, BNT_TILE_Q4_0)
 GEMM(gemm_q8_0, BNT_TILE_Q8_0)
@@ -216,9 +218,9 @@ GEMM(gemm_q6_k, BNT_TILE_Q6_K)
 static void put_gemm(bnt_kernels *k)
 {
     static const bnt_gemm_fn all[BNT_TILES] = {
-        [BNT_TILE_B4] = gemm_b4,     [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_Q4_0] = gemm_q4_0,
-        [BNT_TILE_Q8_0] = gemm_q8_0, [BNT_TILE_Q4_K] = gemm_q4_k, [BNT_TILE_Q5_K] = gemm_q5_k,
-        [BNT_TILE_Q6_K] = gemm_q6_k,
+        [BNT_TILE_B4] = gemm_b4,     [BNT_TILE_B3] = gemm_b3,     [BNT_TILE_B2] = gemm_b2,
+        [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_Q4_0] = gemm_q4_0, [BNT_TILE_Q8_0] = gemm_q8_0,
+        [BNT_TILE_Q4_K] = gemm_q4_k, [BNT_TILE_Q5_K] = gemm_q5_k, [BNT_TILE_Q6_K] = gemm_q6_k,
     };
     memcpy(k->gemm, all, sizeof all);
     k->pack_tokens = PACK_TOKENS;

@@ -66,7 +66,7 @@ INLINE void span_start(const bnt_tile_index kind, const int T, const tokens *x, 
 INLINE void add_span(const bnt_tile_index kind, const int T, const int Q, const uint8_t *scales,
                      const float32x4_t d[4], int32x4_t dot[2][4][4], sums *y)
 {
-    if (kind == BNT_TILE_B4) {
+    if (has_whole_scales(kind)) {
         int32x4_t s[4];
         load_bytes(scales, Q, true, s);
         EACH(t, T) {
@@ -283,6 +283,8 @@ static void multiply(const bnt_tile_index kind, const micro_fn micro[3], const u
         multiply(kind, micro, groups, group_bytes, n_groups, x, y, y_stride);                  \
     }
 GEMV(gemv_b4, BNT_TILE_B4)
+GEMV(gemv_b3, BNT_TILE_B3)
+GEMV(gemv_b2, BNT_TILE_B2)
 GEMV(gemv_b8, BNT_TILE_B8)
 GEMV(gemv_q4_0, BNT_TILE_Q4_0)
 GEMV(gemv_q8_0, BNT_TILE_Q8_0)

@@ -296,6 +296,22 @@ static inline vf vf_swap_pairs(vf a)
     return V_EACH(vf, vrev64q_f32, a);
 }
 
+static inline vf vf_swap_twos(vf a)
+{
+    return (vf){vextq_f32(a.a, a.a, 2), vextq_f32(a.b, a.b, 2), vextq_f32(a.c, a.c, 2),
+                vextq_f32(a.d, a.d, 2)};
+}
+
+static inline vf vf_swap_fours(vf a)
+{
+    return (vf){a.b, a.a, a.d, a.c};
+}
+
+static inline vf vf_swap_eights(vf a)
+{
+    return (vf){a.c, a.d, a.a, a.b};
+}
+
 static inline vf vf_where_gt(vf a, vf b, vf x, vf y)
 {
     return (vf){

@@ -38,6 +38,8 @@ enum { ALL_IN_ORDER = 0 };
 /* The layouts drawn in tile.h. */
 static const bnt_tile bnt_layouts_arm[BNT_TILES] = {
     [BNT_TILE_B4] = {32, 16, 0, 256, 0, BNT_TYPE_B4},
+    [BNT_TILE_B3] = {32, 16, 0, 128, 64, BNT_TYPE_B3},
+    [BNT_TILE_B2] = {32, 16, 0, 128, 0, BNT_TYPE_B2},
     [BNT_TILE_B8] = {32, 0, 0, 512, 0, BNT_TYPE_B8},
     [BNT_TILE_Q4_0] = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0},
     [BNT_TILE_Q8_0] = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0},
@@ -46,15 +48,28 @@ static const bnt_tile bnt_layouts_arm[BNT_TILES] = {
     [BNT_TILE_Q6_K] = {32, 32, 0, 256, 128, BNT_TYPE_Q6_K},
 };
 
-INLINE bool has_nibbles(const bnt_tile_index kind)
+/* Whether codes have less than eight bits, and no sign. */
+INLINE bool has_fields(const bnt_tile_index kind)
 {
     return kind != BNT_TILE_B8 && kind != BNT_TILE_Q8_0;
+}
+
+/* Whether all bits, or all but the highest, of a code are a quarter of a byte. */
+INLINE bool has_quarters(const bnt_tile_index kind)
+{
+    return kind == BNT_TILE_B3 || kind == BNT_TILE_B2;
+}
+
+/* Whether spans have scales that are whole numbers, with which a block is one sum. */
+INLINE bool has_whole_scales(const bnt_tile_index kind)
+{
+    return kind == BNT_TILE_B4 || has_quarters(kind);
 }
 
 /* Whether a block is summed in whole numbers. */
 INLINE bool is_whole(const bnt_tile_index kind)
 {
-    return kind == BNT_TILE_B4 || kind == BNT_TILE_B8;
+    return has_whole_scales(kind) || kind == BNT_TILE_B8;
 }
 
 INLINE bool has_mins(const bnt_tile_index kind)
@@ -71,6 +86,8 @@ INLINE bool has_halves(const bnt_tile_index kind)
 /* What a stored code counts from. */
 INLINE int zero_of(const bnt_tile_index kind)
 {
+    if (kind == BNT_TILE_B3) return 4;
+    if (kind == BNT_TILE_B2) return 2;
     return kind == BNT_TILE_B4 || kind == BNT_TILE_Q4_0 ? 8 : kind == BNT_TILE_Q6_K ? 32 : 0;
 }
 
@@ -102,12 +119,12 @@ INLINE bnt_block_arm locate(const bnt_tile_index kind, const uint8_t *group, uin
 /* ---- weights ---- */
 
 /* Four rows of line j of a span: columns 4 j to 4 j + 3 and 16 + 4 j to 16 + 4 j + 3. Codes of
- * 4 to 6 bits are as stored, without their zero. */
+ * up to 6 bits are as stored, without their zero. */
 typedef struct bnt_weights_arm {
     int8x16_t lo, hi;
 } bnt_weights_arm;
 
-/* The high bits of four rows of a span: one vector for Q5_K, two for Q6_K. */
+/* The high bits of four rows of a span: one vector for Q5_K and B3, two for Q6_K. */
 typedef struct bnt_high_arm {
     uint8x16_t v[2];
 } bnt_high_arm;
@@ -115,7 +132,7 @@ typedef struct bnt_high_arm {
 INLINE bnt_high_arm load_high(const bnt_tile_index kind, const uint8_t *high)
 {
     bnt_high_arm h = {{vdupq_n_u8(0), vdupq_n_u8(0)}};
-    if (kind == BNT_TILE_Q5_K || kind == BNT_TILE_Q6_K) h.v[0] = vld1q_u8(high);
+    if (bnt_layouts_arm[kind].high_bytes) h.v[0] = vld1q_u8(high);
     if (kind == BNT_TILE_Q6_K) h.v[1] = vld1q_u8(high + 64);
     return h;
 }
@@ -133,15 +150,48 @@ INLINE bnt_high_arm load_high(const bnt_tile_index kind, const uint8_t *high)
 #define TWO_BITS_1(h) vshlq_n_u8(h, 2)
 #define TWO_BITS_2(h) (h)
 #define TWO_BITS_3(h) vshrq_n_u8(h, 2)
+/* Bits 2 J and 2 J + 1 moved to bits 0 and 1; bit J, and bit 4 + J, to bit 2. */
+#define QUARTER_0(h)   (h)
+#define QUARTER_1(h)   vshrq_n_u8(h, 2)
+#define QUARTER_2(h)   vshrq_n_u8(h, 4)
+#define QUARTER_3(h)   vshrq_n_u8(h, 6)
+#define THIRD_LOW_0(h) vshlq_n_u8(h, 2)
+#define THIRD_LOW_1(h) vshlq_n_u8(h, 1)
+#define THIRD_LOW_2(h) (h)
+#define THIRD_LOW_3(h) vshrq_n_u8(h, 1)
+#define THIRD_TOP_0(h) vshrq_n_u8(h, 2)
+#define THIRD_TOP_1(h) vshrq_n_u8(h, 3)
+#define THIRD_TOP_2(h) vshrq_n_u8(h, 4)
+#define THIRD_TOP_3(h) vshrq_n_u8(h, 5)
 
 /* codes is the span's first line, at the four rows wanted. */
+#define FETCH_QUARTERS(J)                                                                      \
+    INLINE bnt_weights_arm fetch_quarters_##J(const bnt_tile_index kind, const uint8_t *codes, \
+                                              const bnt_high_arm high)                         \
+    {                                                                                          \
+        const uint8x16_t three = vdupq_n_u8(3), four = vdupq_n_u8(4);                          \
+        uint8x16_t lo = vandq_u8(QUARTER_##J(vld1q_u8(codes)), three);                         \
+        uint8x16_t hi = vandq_u8(QUARTER_##J(vld1q_u8(codes + 64)), three);                    \
+        if (kind == BNT_TILE_B3) {                                                             \
+            lo = vbslq_u8(four, THIRD_LOW_##J(high.v[0]), lo);                                 \
+            hi = vbslq_u8(four, THIRD_TOP_##J(high.v[0]), hi);                                 \
+        }                                                                                      \
+        const bnt_weights_arm w = {vreinterpretq_s8_u8(lo), vreinterpretq_s8_u8(hi)};          \
+        return w;                                                                              \
+    }
+FETCH_QUARTERS(0)
+FETCH_QUARTERS(1)
+FETCH_QUARTERS(2)
+FETCH_QUARTERS(3)
+
 #define FETCH(J)                                                                               \
     INLINE bnt_weights_arm fetch_##J(const bnt_tile_index kind, const uint8_t *codes,          \
                                      const bnt_high_arm high)                                  \
     {                                                                                          \
+        if (has_quarters(kind)) return fetch_quarters_##J(kind, codes, high);                  \
         const uint8x16_t line = vld1q_u8(codes + 64 * J);                                      \
         bnt_weights_arm w;                                                                     \
-        if (!has_nibbles(kind)) {                                                              \
+        if (!has_fields(kind)) {                                                               \
             w.lo = vreinterpretq_s8_u8(line);                                                  \
             w.hi = vreinterpretq_s8_u8(vld1q_u8(codes + 64 * (J + 4)));                        \
             return w;                                                                          \

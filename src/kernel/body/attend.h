@@ -39,15 +39,37 @@ typedef struct score_tile {
 
 typedef void (*score_tile_fn)(const score_tile *t);
 
-/* 16 keys at one dimension; scale as the form Q8 needs it. */
+/* 16 codes of four bits, the low or the high halves of bytes, times their scales. High halves
+ * count sixteen times; a sixteenth of a scale is exact, and so nothing is rounded that low
+ * halves do not round. */
+ATTEND_INLINE vf attend_halves(const uint8_t *bytes, bool high, vf scale)
+{
+    const vi codes = vi_and(vi_load_u8(bytes), vi_set1(high ? 240 : 15));
+    const vf whole = vf_from_vi(vi_sub(codes, vi_set1(high ? 128 : 8)));
+    return vf_mul(high ? vf_mul(scale, vf_set1(0.0625f)) : scale, whole);
+}
+
+/* Whether 32 dimensions share a scale, and where a block of keys has its scales. */
+ATTEND_INLINE bool attend_scaled(bnt_kv_form form)
+{
+    return form == BNT_KV_FORM_Q8 || form == BNT_KV_FORM_Q4;
+}
+ATTEND_INLINE const uint8_t *attend_key_scales(bnt_kv_form form, const uint8_t *block,
+                                               size_t head_dim)
+{
+    return block + 16 * (form == BNT_KV_FORM_Q8 ? head_dim : (head_dim + 1) / 2);
+}
+
+/* 16 keys at one dimension; scale as forms with scales need it. */
 ATTEND_INLINE vf attend_keys(bnt_kv_form form, const uint8_t *block, size_t d, vf scale)
 {
     if (form == BNT_KV_FORM_F32) return vf_load((const float *)(const void *)(block + 64 * d));
     if (form == BNT_KV_FORM_F16) return vf_load_f16(block + 32 * d);
+    if (form == BNT_KV_FORM_Q4) return attend_halves(block + 16 * (d / 2), d % 2, scale);
     return vf_mul(scale, vf_load_i8(block + 16 * d));
 }
 
-/* Dimensions d to end for all sums; those of Q8 share one scale. */
+/* Dimensions d to end for all sums; those of forms with scales share one. */
 ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[4], bnt_kv_form form, const int n_q,
                               const int n_blocks, size_t d, size_t end)
 {
@@ -59,8 +81,8 @@ ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[4], bnt_kv_form form,
     TILE_LOOP
     for (int b = 0; b < n_blocks; b++) {
         const uint8_t *const block = keys + (size_t)b * block_bytes;
-        scale[b] = form == BNT_KV_FORM_Q8
-                       ? vf_load_f16(block + (size_t)t->head_dim * 16 + d / 32 * 32)
+        scale[b] = attend_scaled(form)
+                       ? vf_load_f16(attend_key_scales(form, block, t->head_dim) + d / 32 * 32)
                        : vf_zero();
     }
     for (; d < end; d++) {
@@ -71,6 +93,7 @@ ATTEND_INLINE void score_span(const score_tile *t, vf (*s)[4], bnt_kv_form form,
             key[b] = vf_keep(attend_keys(form, block, d, scale[b]));
             if (form == BNT_KV_FORM_F16) lanes_prefetch(block + t->chunk_bytes + 32 * d);
             if (form == BNT_KV_FORM_Q8) lanes_prefetch(block + t->chunk_bytes + 16 * d);
+            if (form == BNT_KV_FORM_Q4) lanes_prefetch(block + t->chunk_bytes + 8 * d);
         }
         TILE_LOOP
         for (int i = 0; i < n_q; i++) {
@@ -96,7 +119,7 @@ ATTEND_INLINE void score(const score_tile *t, bnt_kv_form form, const int n_q,
             s[i][b] = vf_zero();
         }
     }
-    if (form == BNT_KV_FORM_Q8) {
+    if (attend_scaled(form)) {
         for (size_t d = 0; d < head_dim; d += 32) {
             score_span(t, s, form, n_q, n_blocks, d, d + 32 < head_dim ? d + 32 : head_dim);
         }
@@ -127,9 +150,10 @@ typedef struct mix_tile {
 
 typedef void (*mix_tile_fn)(const mix_tile *t);
 
-/* The scale of a value's dimension d, as the form Q8 needs it. */
+/* The scale of a value's dimension d, as forms with scales need it. */
 ATTEND_INLINE vf attend_scale(bnt_kv_form form, const uint8_t *row, size_t d)
 {
+    if (form == BNT_KV_FORM_Q4) return vf_set1_f16(row + d / 32 * 18);
     return form == BNT_KV_FORM_Q8 ? vf_set1_f16(row + d / 32 * 34) : vf_zero();
 }
 
@@ -138,6 +162,9 @@ ATTEND_INLINE vf attend_values(bnt_kv_form form, const uint8_t *row, size_t d, v
 {
     if (form == BNT_KV_FORM_F32) return vf_load((const float *)(const void *)(row + 4 * d));
     if (form == BNT_KV_FORM_F16) return vf_load_f16(row + 2 * d);
+    if (form == BNT_KV_FORM_Q4) {
+        return attend_halves(row + d / 32 * 18 + 2, d % 32 != 0, scale);
+    }
     return vf_mul(scale, vf_load_i8(row + d / 32 * 34 + 2 + d % 32));
 }
 
@@ -179,7 +206,9 @@ ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const
         }
         if (form != BNT_KV_FORM_F32) {
             const uint8_t *const next = row + ATTEND_VALUES_AHEAD * t->row_bytes;
-            lanes_prefetch(next + (form == BNT_KV_FORM_F16 ? 2 * dim : dim));
+            lanes_prefetch(next + (form == BNT_KV_FORM_F16  ? 2 * dim
+                                   : form == BNT_KV_FORM_Q8 ? dim
+                                                            : dim / 2));
             if (form == BNT_KV_FORM_F16 && n_vectors > 2) lanes_prefetch(next + 2 * dim + 64);
         }
         TILE_LOOP
@@ -259,9 +288,11 @@ ATTEND_INLINE void mix(const mix_tile *t, bnt_kv_form form, const int n_q, const
 ATTEND_SINGLE_TILES(f32, BNT_KV_FORM_F32)
 ATTEND_SINGLE_TILES(f16, BNT_KV_FORM_F16)
 ATTEND_SINGLE_TILES(q8, BNT_KV_FORM_Q8)
+ATTEND_SINGLE_TILES(q4, BNT_KV_FORM_Q4)
 ATTEND_DEEP_TILES(f32, BNT_KV_FORM_F32)
 ATTEND_DEEP_TILES(f16, BNT_KV_FORM_F16)
 ATTEND_DEEP_TILES(q8, BNT_KV_FORM_Q8)
+ATTEND_DEEP_TILES(q4, BNT_KV_FORM_Q4)
 ATTEND_TILE(f32, BNT_KV_FORM_F32, 6, 1)
 #if TILE_IS_LARGE
 ATTEND_TILE(f32, BNT_KV_FORM_F32, 6, 4)
@@ -275,23 +306,28 @@ static const score_tile_fn score_deep[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
     ATTEND_DEEP(score_f32, ATTEND_WIDEST(score_f32)),
     ATTEND_DEEP(score_f16, NULL),
     ATTEND_DEEP(score_q8, NULL),
+    ATTEND_DEEP(score_q4, NULL),
 };
 static const score_tile_fn score_single[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
     ATTEND_SINGLE(score_f32, score_f32_6x1),
     ATTEND_SINGLE(score_f16, NULL),
     ATTEND_SINGLE(score_q8, NULL),
+    ATTEND_SINGLE(score_q4, NULL),
 };
 static const mix_tile_fn mix_deep[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
     ATTEND_DEEP(mix_f32, ATTEND_WIDEST(mix_f32)),
     ATTEND_DEEP(mix_f16, NULL),
     ATTEND_DEEP(mix_q8, NULL),
+    ATTEND_DEEP(mix_q4, NULL),
 };
 static const mix_tile_fn mix_single[BNT_KV_FORMS][TILE_COLUMNS + 1] = {
     ATTEND_SINGLE(mix_f32, mix_f32_6x1),
     ATTEND_SINGLE(mix_f16, NULL),
     ATTEND_SINGLE(mix_q8, NULL),
+    ATTEND_SINGLE(mix_q4, NULL),
 };
-static const mix_tile_fn mix_cut[BNT_KV_FORMS] = {mix_f32_cut, mix_f16_cut, mix_q8_cut};
+static const mix_tile_fn mix_cut[BNT_KV_FORMS] = {mix_f32_cut, mix_f16_cut, mix_q8_cut,
+                                                  mix_q4_cut};
 
 static inline void score_all(bnt_kv_form form, score_tile *t, uint32_t n_q, uint32_t n_blocks)
 {
@@ -353,8 +389,8 @@ static inline void expand_block(bnt_kv_form form, const uint8_t *block, uint32_t
 {
     vf scale = vf_zero();
     for (size_t d = 0; d < head_dim; d++) {
-        if (form == BNT_KV_FORM_Q8 && d % 32 == 0) {
-            scale = vf_load_f16(block + (size_t)head_dim * 16 + d);
+        if (attend_scaled(form) && d % 32 == 0) {
+            scale = vf_load_f16(attend_key_scales(form, block, head_dim) + d);
         }
         vf_store(out + 16 * d, attend_keys(form, block, d, scale));
     }
@@ -419,19 +455,22 @@ static inline void expand_row(bnt_kv_form form, const uint8_t *row, uint32_t hea
 ATTEND(f32, BNT_KV_FORM_F32)
 ATTEND(f16, BNT_KV_FORM_F16)
 ATTEND(q8, BNT_KV_FORM_Q8)
+ATTEND(q4, BNT_KV_FORM_Q4)
 
 static void put_attend(bnt_kernels *k)
 {
-    const bnt_scores_fn scores[BNT_KV_FORMS] = {scores_f32, scores_f16, scores_q8};
-    const bnt_mix_fn mixes[BNT_KV_FORMS] = {mix_f32, mix_f16, mix_q8};
+    const bnt_scores_fn scores[BNT_KV_FORMS] = {scores_f32, scores_f16, scores_q8, scores_q4};
+    const bnt_mix_fn mixes[BNT_KV_FORMS] = {mix_f32, mix_f16, mix_q8, mix_q4};
     memcpy(k->scores, scores, sizeof scores);
     memcpy(k->mix, mixes, sizeof mixes);
     k->expand_keys[BNT_KV_FORM_F32] = expand_keys_f32;
     k->expand_keys[BNT_KV_FORM_F16] = expand_keys_f16;
     k->expand_keys[BNT_KV_FORM_Q8] = expand_keys_q8;
+    k->expand_keys[BNT_KV_FORM_Q4] = expand_keys_q4;
     k->expand_values[BNT_KV_FORM_F32] = expand_values_f32;
     k->expand_values[BNT_KV_FORM_F16] = expand_values_f16;
     k->expand_values[BNT_KV_FORM_Q8] = expand_values_q8;
+    k->expand_values[BNT_KV_FORM_Q4] = expand_values_q4;
 }
 
 #endif

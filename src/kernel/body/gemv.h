@@ -34,8 +34,8 @@
  *   rb  rb_down(a, n, mask) *           (a >> n) & mask
  *   rx  rx_load(p)
  *
- *   int32_t rs_word(int32_t sum)        what rs_start wants to know of the sum of a span's q
- *   rs  rs_start(const int32_t *word)   -8 * sum
+ *   int32_t rs_word(int32_t start)      what rs_start wants to know of what a span starts with
+ *   rs  rs_start(const int32_t *word)   start
  *   rs  rs_zero()
  *   rs  rs_dot(s, a, x, J) *            s + products with columns 4 J ... 4 J + 3 of x; at most
  *                                       a span's products go into one s
@@ -148,12 +148,17 @@ static inline bool gemv_advance(gemv_block *b, gemv_place *p)
 
 /* ---- what the sums of a token's spans start with: words made once for a block ---- */
 
-static inline void gemv_starts4(const int32_t *restrict sums, int32_t *restrict words)
-{
-    for (int i = 0; i < 8; i++) {
-        words[i] = rs_word(sums[i]);
+/* Of codes that `zero` is taken from. */
+#define GEMV_STARTS(name, zero)                                                                \
+    static inline void name(const int32_t *restrict sums, int32_t *restrict words)             \
+    {                                                                                          \
+        for (int i = 0; i < 8; i++) {                                                          \
+            words[i] = rs_word(-(zero)*sums[i]);                                               \
+        }                                                                                      \
     }
-}
+GEMV_STARTS(gemv_starts4, 8)
+GEMV_STARTS(gemv_starts3, 4)
+GEMV_STARTS(gemv_starts2, 2)
 
 static inline void gemv_starts8(const int32_t *restrict sums, int32_t *restrict words)
 {
@@ -220,6 +225,8 @@ typedef struct gemv_type {
 
 static const gemv_type gemv_types[BNT_TILES] = {
     [BNT_TILE_B4] = {{32, 16, 0, 256, 0, BNT_TYPE_B4}, false, GEMV_WALKS(b4)},
+    [BNT_TILE_B3] = {{32, 16, 0, 128, 64, BNT_TYPE_B3}, false, GEMV_WALKS(b3)},
+    [BNT_TILE_B2] = {{32, 16, 0, 128, 0, BNT_TYPE_B2}, false, GEMV_WALKS(b2)},
     [BNT_TILE_B8] = {{32, 0, 0, 512, 0, BNT_TYPE_B8}, false, GEMV_WALKS(b8)},
     [BNT_TILE_Q4_0] = {{0, 32, 0, 256, 0, BNT_TYPE_Q4_0}, false, GEMV_WALKS(q4_0)},
     [BNT_TILE_Q8_0] = {{0, 32, 0, 512, 0, BNT_TYPE_Q8_0}, false, GEMV_WALKS(q8_0)},
@@ -312,6 +319,8 @@ static void gemv_run(const gemv_type *type, const uint8_t *groups, size_t group_
         gemv_run(&gemv_types[place], groups, group_bytes, n_groups, x, y, y_stride);           \
     }
 GEMV(gemv_b4, BNT_TILE_B4)
+GEMV(gemv_b3, BNT_TILE_B3)
+GEMV(gemv_b2, BNT_TILE_B2)
 GEMV(gemv_b8, BNT_TILE_B8)
 GEMV(gemv_q4_0, BNT_TILE_Q4_0)
 GEMV(gemv_q8_0, BNT_TILE_Q8_0)
@@ -322,9 +331,9 @@ GEMV(gemv_q6_k, BNT_TILE_Q6_K)
 /* The table of a set, for its .c file, by place of the type. */
 #define GEMV_TABLE                                                                             \
     {                                                                                          \
-        [BNT_TILE_B4] = gemv_b4, [BNT_TILE_B8] = gemv_b8, [BNT_TILE_Q4_0] = gemv_q4_0,         \
-        [BNT_TILE_Q8_0] = gemv_q8_0, [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k, \
-        [BNT_TILE_Q6_K] = gemv_q6_k,                                                           \
+        [BNT_TILE_B4] = gemv_b4, [BNT_TILE_B3] = gemv_b3, [BNT_TILE_B2] = gemv_b2,             \
+        [BNT_TILE_B8] = gemv_b8, [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0,     \
+        [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k, \
     }
 
 #endif

@@ -105,6 +105,14 @@ INLINE void TILE(add_int)(const gemv_block *b, const gemv_place *p, int part,
     }
 #define SPAN_NIBBLES NIBBLES(0) NIBBLES(1) NIBBLES(2) NIBBLES(3)
 
+/* Adds the sums of a span times its scales to the totals. */
+#define ADD_WHOLE                                                                              \
+    EACH_GROUP                                                                                 \
+    {                                                                                          \
+        const ri scale = rs_scale(tile[g] + 16 * i + ROWS_AT(1));                              \
+        EACH_TOKEN total[g][t] = rs_scaled(total[g][t], sum[g][t], scale);                     \
+    }
+
 INLINE void TILE(b4)(const gemv_block *b, const gemv_place *p, int pass)
 {
     TILE_LOCALS(16, gemv_starts4)
@@ -116,11 +124,7 @@ INLINE void TILE(b4)(const gemv_block *b, const gemv_place *p, int pass)
             rs sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = rs_start(&start[t][i]);
             SPAN_NIBBLES
-            EACH_GROUP
-            {
-                const ri scale = rs_scale(tile[g] + 16 * i + ROWS_AT(1));
-                EACH_TOKEN total[g][t] = rs_scaled(total[g][t], sum[g][t], scale);
-            }
+            ADD_WHOLE
         }
         TILE(add_int)(b, p, part, total);
     }
@@ -144,6 +148,93 @@ INLINE void TILE(q4_0)(const gemv_block *b, const gemv_place *p, int pass)
             }
         }
         TILE(add)(b, p, part, total);
+    }
+}
+
+/* ---- 2 and 3 bits ---- */
+
+/* Adds the products of four columns, the J-th of half a span; `third` adds the bit that codes
+ * of B3 have besides. */
+#define TWO_BITS(HALF, J, third)                                                               \
+    {                                                                                          \
+        rb code[GROUPS];                                                                       \
+        EACH_GROUP                                                                             \
+        {                                                                                      \
+            const rb line = rb_load(tile[g] + codes + 64 * (HALF) + ROWS_AT(4));               \
+            code[g] = third(rb_down(line, 2 * (J), 3));                                        \
+        }                                                                                      \
+        EACH_TOKEN                                                                             \
+        {                                                                                      \
+            const rx x = rx_load(q[t] + 32 * i + 16 * (HALF));                                 \
+            EACH_GROUP sum[g][t] = rs_dot(sum[g][t], code[g], x, J);                           \
+        }                                                                                      \
+    }
+#define HIGH_LINE           rb_load(tile[g] + highs + ROWS_AT(4))
+#define THIRD_UP(code, n)   rb_or(code, rb_up(HIGH_LINE, n, 4))
+#define THIRD_DOWN(code, n) rb_or(code, rb_down(HIGH_LINE, n, 4))
+/* Bit 4 HALF + J of the line of high bits goes to bit 2. */
+#define THIRD_0(code)  THIRD_UP(code, 2)
+#define THIRD_1(code)  THIRD_UP(code, 1)
+#define THIRD_2(code)  THIRD_UP(code, 0)
+#define THIRD_3(code)  THIRD_DOWN(code, 1)
+#define THIRD_4(code)  THIRD_DOWN(code, 2)
+#define THIRD_5(code)  THIRD_DOWN(code, 3)
+#define THIRD_6(code)  THIRD_DOWN(code, 4)
+#define THIRD_7(code)  THIRD_DOWN(code, 5)
+#define NO_THIRD(code) (code)
+
+INLINE void TILE(b3)(const gemv_block *b, const gemv_place *p, int pass)
+{
+    TILE_LOCALS(16, gemv_starts3)
+    const size_t highs_at = codes_at + 128 * n;
+    for (int part = 0; part < GEMV_PARTS; part++) {
+        ri total[GROUPS][TOKENS];
+        EACH_SUM total[g][t] = ri_zero();
+        for (size_t i = 0; i < n; i++) {
+            const size_t codes = codes_at + 128 * i, ahead = AHEAD_OF(3);
+            const size_t highs = highs_at + 64 * i;
+            rs sum[GROUPS][TOKENS];
+            EACH_SUM sum[g][t] = rs_start(&start[t][i]);
+            ASK_LINE(0, 3)
+            TWO_BITS(0, 0, THIRD_0)
+            TWO_BITS(0, 1, THIRD_1)
+            TWO_BITS(0, 2, THIRD_2)
+            ASK_LINE(1, 3)
+            TWO_BITS(0, 3, THIRD_3)
+            TWO_BITS(1, 0, THIRD_4)
+            TWO_BITS(1, 1, THIRD_5)
+            ASK_LINE(2, 3)
+            TWO_BITS(1, 2, THIRD_6)
+            TWO_BITS(1, 3, THIRD_7)
+            ADD_WHOLE
+        }
+        TILE(add_int)(b, p, part, total);
+    }
+}
+
+INLINE void TILE(b2)(const gemv_block *b, const gemv_place *p, int pass)
+{
+    TILE_LOCALS(16, gemv_starts2)
+    for (int part = 0; part < GEMV_PARTS; part++) {
+        ri total[GROUPS][TOKENS];
+        EACH_SUM total[g][t] = ri_zero();
+        for (size_t i = 0; i < n; i++) {
+            const size_t codes = codes_at + 128 * i, ahead = AHEAD_OF(2);
+            rs sum[GROUPS][TOKENS];
+            EACH_SUM sum[g][t] = rs_start(&start[t][i]);
+            ASK_LINE(0, 2)
+            TWO_BITS(0, 0, NO_THIRD)
+            TWO_BITS(0, 1, NO_THIRD)
+            TWO_BITS(0, 2, NO_THIRD)
+            TWO_BITS(0, 3, NO_THIRD)
+            ASK_LINE(1, 2)
+            TWO_BITS(1, 0, NO_THIRD)
+            TWO_BITS(1, 1, NO_THIRD)
+            TWO_BITS(1, 2, NO_THIRD)
+            TWO_BITS(1, 3, NO_THIRD)
+            ADD_WHOLE
+        }
+        TILE(add_int)(b, p, part, total);
     }
 }
 
@@ -363,6 +454,8 @@ INLINE void TILE(q8_0)(const gemv_block *b, const gemv_place *p, int pass)
         } while (gemv_advance(&b, &p));                                                        \
     }
 WALK(b4)
+WALK(b3)
+WALK(b2)
 WALK(b8)
 WALK(q4_0)
 WALK(q8_0)
@@ -387,6 +480,20 @@ WALK(q6_k)
 #undef ASK_LINE
 #undef NIBBLES
 #undef SPAN_NIBBLES
+#undef ADD_WHOLE
+#undef TWO_BITS
+#undef HIGH_LINE
+#undef THIRD_UP
+#undef THIRD_DOWN
+#undef THIRD_0
+#undef THIRD_1
+#undef THIRD_2
+#undef THIRD_3
+#undef THIRD_4
+#undef THIRD_5
+#undef THIRD_6
+#undef THIRD_7
+#undef NO_THIRD
 #undef ADD_SCALED
 #undef FIVE_BITS
 #undef SIX_BITS

@@ -40,6 +40,7 @@
  *   vf_neg(a)                  the sign bit flipped
  *   vf_max(a, b)               no NaN; of -0 and +0 either
  *   vf_swap_pairs(a)           lanes 2 i and 2 i + 1 exchanged
+ *   vf_swap_twos(a)  vf_swap_fours(a)  vf_swap_eights(a)   so are neighbors of 2, 4, 8 lanes
  *   vf_where_gt(a, b, x, y)    a > b ? x : y; y where one of them is a NaN
  *   vf_first(n, a, b)          the first n lanes of a, the others of b
  *   vf_exp2_scale(a, k)        a 2^k, for a whole number k in -126 ... 128 and a normal result;

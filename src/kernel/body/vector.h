@@ -144,6 +144,78 @@ static void rope_halves_f32(float *x, const float *cos, const float *sin, size_t
     rotate_pairs(a, b, 1, cos, sin, pairs);
 }
 
+/* Pairs within one vector: the first lane of each takes a + b, the second, whose own value is
+ * b, a - b. A product with 1 or -1 is exact. */
+static inline vf butterfly_lanes(vf x)
+{
+    static const float signs[4][16] = {
+        {1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1},
+        {1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1},
+        {1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1},
+        {1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    x = vf_fma(x, vf_load(signs[0]), vf_swap_pairs(x));
+    x = vf_fma(x, vf_load(signs[1]), vf_swap_twos(x));
+    x = vf_fma(x, vf_load(signs[2]), vf_swap_fours(x));
+    return vf_fma(x, vf_load(signs[3]), vf_swap_eights(x));
+}
+
+/* Two steps at once, half and 2 half, for the 4 half values from x on. */
+static inline void butterfly_four(float *x, size_t half)
+{
+    for (size_t i = 0; i < half; i += 16) {
+        float *const p = x + i;
+        const vf a = vf_load(p), b = vf_load(p + half);
+        const vf c = vf_load(p + 2 * half), d = vf_load(p + 3 * half);
+        const vf s = vf_add(a, b), t = vf_sub(a, b), u = vf_add(c, d), v = vf_sub(c, d);
+        vf_store(p, vf_add(s, u));
+        vf_store(p + half, vf_add(t, v));
+        vf_store(p + 2 * half, vf_sub(s, u));
+        vf_store(p + 3 * half, vf_sub(t, v));
+    }
+}
+
+static inline void butterfly_two(float *x, size_t half)
+{
+    for (size_t i = 0; i < half; i += 16) {
+        const vf a = vf_load(x + i), b = vf_load(x + i + half);
+        vf_store(x + i, vf_add(a, b));
+        vf_store(x + i + half, vf_sub(a, b));
+    }
+}
+
+/* Fewer values than lanes. */
+static void hadamard_few(float *x, size_t n)
+{
+    for (size_t half = 1; half < n; half *= 2) {
+        for (size_t i = 0; i < n; i++) {
+            if (i & half) continue;
+            const float a = x[i], b = x[i + half];
+            x[i] = a + b;
+            x[i + half] = a - b;
+        }
+    }
+}
+
+static void hadamard_f32(float *x, size_t n, float scale)
+{
+    size_t half = 16;
+
+    if (n < 16) {
+        hadamard_few(x, n);
+    } else {
+        for (size_t i = 0; i < n; i += 16) {
+            vf_store(x + i, butterfly_lanes(vf_load(x + i)));
+        }
+    }
+    for (; 4 * half <= n; half *= 4) {
+        for (size_t i = 0; i < n; i += 4 * half) {
+            butterfly_four(x + i, half);
+        }
+    }
+    if (2 * half <= n) butterfly_two(x, half);
+    scale_f32(x, scale, n);
+}
+
 static void put_vector(bnt_kernels *k)
 {
     k->quantize = quantize;
@@ -159,6 +231,7 @@ static void put_vector(bnt_kernels *k)
     k->max_f32 = max_f32;
     k->rope_adjacent_f32 = rope_adjacent_f32;
     k->rope_halves_f32 = rope_halves_f32;
+    k->hadamard_f32 = hadamard_f32;
     k->f32_to_f16 = f32_to_f16;
 }
 

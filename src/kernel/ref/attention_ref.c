@@ -31,6 +31,11 @@ static float code_at(const uint8_t *p, size_t i)
     return (float)code;
 }
 
+static float half_code_at(const uint8_t *p, size_t i, bool high)
+{
+    return (float)((high ? p[i] >> 4 : p[i] & 15) - 8);
+}
+
 /* Dimension d of position j of a block of keys. */
 static float key_at(bnt_kv_form form, const uint8_t *block, uint32_t head_dim, uint32_t d,
                     uint32_t j)
@@ -38,8 +43,12 @@ static float key_at(bnt_kv_form form, const uint8_t *block, uint32_t head_dim, u
     const size_t at = (size_t)d * POSITIONS + j;
     if (form == BNT_KV_FORM_F32) return f32_at(block, at);
     if (form == BNT_KV_FORM_F16) return f16_at(block, at);
-    const uint8_t *const scales = block + (size_t)head_dim * POSITIONS;
-    return f16_at(scales, (size_t)(d / 32) * POSITIONS + j) * code_at(block, at);
+    const size_t scale = (size_t)(d / 32) * POSITIONS + j;
+    if (form == BNT_KV_FORM_Q8) {
+        return f16_at(block + (size_t)head_dim * POSITIONS, scale) * code_at(block, at);
+    }
+    return f16_at(block + (size_t)(head_dim + 1) / 2 * POSITIONS, scale) *
+           half_code_at(block, (size_t)d / 2 * POSITIONS + j, d % 2);
 }
 
 /* Dimension d of a row of values. */
@@ -47,8 +56,12 @@ static float value_at(bnt_kv_form form, const uint8_t *row, uint32_t d)
 {
     if (form == BNT_KV_FORM_F32) return f32_at(row, d);
     if (form == BNT_KV_FORM_F16) return f16_at(row, d);
-    const uint8_t *const block = row + (size_t)(d / 32) * 34;
-    return f16_at(block, 0) * code_at(block + 2, d % 32);
+    if (form == BNT_KV_FORM_Q8) {
+        const uint8_t *const block = row + (size_t)(d / 32) * 34;
+        return f16_at(block, 0) * code_at(block + 2, d % 32);
+    }
+    const uint8_t *const block = row + (size_t)(d / 32) * 18;
+    return f16_at(block, 0) * half_code_at(block + 2, d % 16, d % 32 >= 16);
 }
 
 /* What scores are made from: one form's keys of one kv head. */
@@ -145,6 +158,8 @@ static void expand_values(values v, float *out)
 FORM(f32, BNT_KV_FORM_F32)
 FORM(f16, BNT_KV_FORM_F16)
 FORM(q8, BNT_KV_FORM_Q8)
+FORM(q4, BNT_KV_FORM_Q4)
 
-const bnt_scores_fn bnt_scores_ref[BNT_KV_FORMS] = {scores_f32, scores_f16, scores_q8};
-const bnt_mix_fn bnt_mix_ref[BNT_KV_FORMS] = {mix_f32, mix_f16, mix_q8};
+const bnt_scores_fn bnt_scores_ref[BNT_KV_FORMS] = {scores_f32, scores_f16, scores_q8,
+                                                    scores_q4};
+const bnt_mix_fn bnt_mix_ref[BNT_KV_FORMS] = {mix_f32, mix_f16, mix_q8, mix_q4};

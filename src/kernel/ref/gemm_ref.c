@@ -22,6 +22,8 @@ static void multiply(bnt_gemv_fn gemv, const uint8_t *groups, size_t group_bytes
         multiply(bnt_gemv_ref[type], groups, group_bytes, n_groups, x, y, y_stride);           \
     }
 GEMM(gemm_b4, BNT_TILE_B4)
+GEMM(gemm_b3, BNT_TILE_B3)
+GEMM(gemm_b2, BNT_TILE_B2)
 GEMM(gemm_b8, BNT_TILE_B8)
 GEMM(gemm_q4_0, BNT_TILE_Q4_0)
 GEMM(gemm_q8_0, BNT_TILE_Q8_0)
@@ -30,7 +32,7 @@ GEMM(gemm_q5_k, BNT_TILE_Q5_K)
 GEMM(gemm_q6_k, BNT_TILE_Q6_K)
 
 const bnt_gemm_fn bnt_gemm_ref[BNT_TILES] = {
-    [BNT_TILE_B4] = gemm_b4,     [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_Q4_0] = gemm_q4_0,
-    [BNT_TILE_Q8_0] = gemm_q8_0, [BNT_TILE_Q4_K] = gemm_q4_k, [BNT_TILE_Q5_K] = gemm_q5_k,
-    [BNT_TILE_Q6_K] = gemm_q6_k,
+    [BNT_TILE_B4] = gemm_b4,     [BNT_TILE_B3] = gemm_b3,     [BNT_TILE_B2] = gemm_b2,
+    [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_Q4_0] = gemm_q4_0, [BNT_TILE_Q8_0] = gemm_q8_0,
+    [BNT_TILE_Q4_K] = gemm_q4_k, [BNT_TILE_Q5_K] = gemm_q5_k, [BNT_TILE_Q6_K] = gemm_q6_k,
 };

@@ -11,6 +11,8 @@
 /* The layouts drawn in tile.h. */
 static const bnt_tile layouts[BNT_TILES] = {
     [BNT_TILE_B4] = {32, 16, 0, 256, 0, BNT_TYPE_B4},
+    [BNT_TILE_B3] = {32, 16, 0, 128, 64, BNT_TYPE_B3},
+    [BNT_TILE_B2] = {32, 16, 0, 128, 0, BNT_TYPE_B2},
     [BNT_TILE_B8] = {32, 0, 0, 512, 0, BNT_TYPE_B8},
     [BNT_TILE_Q4_0] = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0},
     [BNT_TILE_Q8_0] = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0},
@@ -43,7 +45,23 @@ static float half_at(const uint8_t *p, uint32_t i)
 
 static int zero_of(bnt_tile_index type)
 {
-    return type == BNT_TILE_B4 || type == BNT_TILE_Q4_0 ? 8 : type == BNT_TILE_Q6_K ? 32 : 0;
+    static const int zeros[BNT_TILES] = {
+        [BNT_TILE_B4] = 8,   [BNT_TILE_B3] = 4,    [BNT_TILE_B2] = 2,
+        [BNT_TILE_Q4_0] = 8, [BNT_TILE_Q6_K] = 32,
+    };
+    return zeros[type];
+}
+
+/* A span of 2-bit codes and the third bit of B3. */
+static void take_span2(bnt_tile_index type, const uint8_t *lines, const uint8_t *high,
+                       uint32_t row, int8_t code[32])
+{
+    for (uint32_t c = 0; c < 32; c++) {
+        const uint32_t at = 4 * row + c % 4;
+        int bits = lines[64 * (c / 16) + at] >> (c % 16 / 4 * 2) & 3;
+        if (type == BNT_TILE_B3) bits |= (high[at] >> (c / 4) & 1) << 2;
+        code[c] = (int8_t)(bits - zero_of(type));
+    }
 }
 
 /* A span of 4-bit codes and their high bits, where the type has them. */
@@ -77,11 +95,13 @@ static void take_codes(bnt_tile_index type, block *b)
     const bnt_tile *const layout = &layouts[type];
     for (uint32_t s = 0; s < b->n_spans; s++) {
         const uint8_t *const lines = b->lines + s * layout->code_bytes;
+        const uint8_t *const high = b->highs + s * layout->high_bytes;
         if (type == BNT_TILE_B8 || type == BNT_TILE_Q8_0) {
             take_span8(lines, b->row, b->code + 32 * s);
+        } else if (type == BNT_TILE_B3 || type == BNT_TILE_B2) {
+            take_span2(type, lines, high, b->row, b->code + 32 * s);
         } else {
-            take_span4(type, lines, b->highs + s * layout->high_bytes, b->row,
-                       b->code + 32 * s);
+            take_span4(type, lines, high, b->row, b->code + 32 * s);
         }
     }
 }
@@ -118,7 +138,8 @@ static int32_t dot_of(const int8_t *code, const int8_t *q, uint32_t n)
     return sum;
 }
 
-static float add_b4(const block *b, const part *x, float y)
+/* B4, B3 and B2. */
+static float add_scaled(const block *b, const part *x, float y)
 {
     int32_t total = 0;
     for (uint32_t s = 0; s < b->n_spans; s++) {
@@ -174,9 +195,9 @@ static float add_q6_k(const block *b, const part *x, float y)
 typedef float (*add_fn)(const block *b, const part *x, float y);
 
 static const add_fn add_block[BNT_TILES] = {
-    [BNT_TILE_B4] = add_b4,      [BNT_TILE_B8] = add_b8,     [BNT_TILE_Q4_0] = add_plain,
-    [BNT_TILE_Q8_0] = add_plain, [BNT_TILE_Q4_K] = add_mins, [BNT_TILE_Q5_K] = add_mins,
-    [BNT_TILE_Q6_K] = add_q6_k,
+    [BNT_TILE_B4] = add_scaled, [BNT_TILE_B3] = add_scaled,  [BNT_TILE_B2] = add_scaled,
+    [BNT_TILE_B8] = add_b8,     [BNT_TILE_Q4_0] = add_plain, [BNT_TILE_Q8_0] = add_plain,
+    [BNT_TILE_Q4_K] = add_mins, [BNT_TILE_Q5_K] = add_mins,  [BNT_TILE_Q6_K] = add_q6_k,
 };
 
 /* ---- groups, rows, tokens ---- */
@@ -220,6 +241,8 @@ static void multiply(bnt_tile_index type, const uint8_t *groups, size_t group_by
         multiply(type, groups, group_bytes, n_groups, x, y, y_stride);                         \
     }
 GEMV(gemv_b4, BNT_TILE_B4)
+GEMV(gemv_b3, BNT_TILE_B3)
+GEMV(gemv_b2, BNT_TILE_B2)
 GEMV(gemv_b8, BNT_TILE_B8)
 GEMV(gemv_q4_0, BNT_TILE_Q4_0)
 GEMV(gemv_q8_0, BNT_TILE_Q8_0)
@@ -228,7 +251,7 @@ GEMV(gemv_q5_k, BNT_TILE_Q5_K)
 GEMV(gemv_q6_k, BNT_TILE_Q6_K)
 
 const bnt_gemv_fn bnt_gemv_ref[BNT_TILES] = {
-    [BNT_TILE_B4] = gemv_b4,     [BNT_TILE_B8] = gemv_b8,     [BNT_TILE_Q4_0] = gemv_q4_0,
-    [BNT_TILE_Q8_0] = gemv_q8_0, [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k,
-    [BNT_TILE_Q6_K] = gemv_q6_k,
+    [BNT_TILE_B4] = gemv_b4,     [BNT_TILE_B3] = gemv_b3,     [BNT_TILE_B2] = gemv_b2,
+    [BNT_TILE_B8] = gemv_b8,     [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0,
+    [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k,
 };

@@ -15,9 +15,9 @@ void bnt_kernels_ref(bnt_kernels *k)
         .rows_f16 = bnt_rows_f16_ref,
         .rows_bf16 = bnt_rows_bf16_ref,
         .expand_keys = {bnt_expand_keys_f32_ref, bnt_expand_keys_f16_ref,
-                        bnt_expand_keys_q8_ref},
+                        bnt_expand_keys_q8_ref, bnt_expand_keys_q4_ref},
         .expand_values = {bnt_expand_values_f32_ref, bnt_expand_values_f16_ref,
-                          bnt_expand_values_q8_ref},
+                          bnt_expand_values_q8_ref, bnt_expand_values_q4_ref},
         .softmax64 = bnt_softmax64_ref,
         .blend_f32 = bnt_blend_f32_ref,
         .dot_f32 = bnt_dot_f32_ref,
@@ -30,6 +30,7 @@ void bnt_kernels_ref(bnt_kernels *k)
         .max_f32 = bnt_max_f32_ref,
         .rope_adjacent_f32 = bnt_rope_adjacent_f32_ref,
         .rope_halves_f32 = bnt_rope_halves_f32_ref,
+        .hadamard_f32 = bnt_hadamard_f32_ref,
         .f32_to_f16 = bnt_f32_to_f16_ref,
     };
     for (int type = 0; type < BNT_TILES; type++) {

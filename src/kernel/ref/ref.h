@@ -41,11 +41,15 @@ void bnt_expand_keys_f16_ref(const uint8_t *keys, size_t block_bytes, uint32_t n
                              uint32_t head_dim, float *out);
 void bnt_expand_keys_q8_ref(const uint8_t *keys, size_t block_bytes, uint32_t n_blocks,
                             uint32_t head_dim, float *out);
+void bnt_expand_keys_q4_ref(const uint8_t *keys, size_t block_bytes, uint32_t n_blocks,
+                            uint32_t head_dim, float *out);
 void bnt_expand_values_f32_ref(const uint8_t *values, size_t row_bytes, uint32_t n_positions,
                                uint32_t head_dim, float *out);
 void bnt_expand_values_f16_ref(const uint8_t *values, size_t row_bytes, uint32_t n_positions,
                                uint32_t head_dim, float *out);
 void bnt_expand_values_q8_ref(const uint8_t *values, size_t row_bytes, uint32_t n_positions,
+                              uint32_t head_dim, float *out);
+void bnt_expand_values_q4_ref(const uint8_t *values, size_t row_bytes, uint32_t n_positions,
                               uint32_t head_dim, float *out);
 
 /* exp_ref.c */
@@ -61,6 +65,7 @@ void bnt_blend_f32_ref(float *out, const float *part, float a, float b, size_t n
 void bnt_rms_norm_f32_ref(float *out, const float *x, const float *w, size_t n, float eps);
 void bnt_gate_relu_f32_ref(float *out, const float *gate, const float *up, size_t n);
 float bnt_max_f32_ref(const float *x, size_t n);
+void bnt_hadamard_f32_ref(float *x, size_t n, float scale);
 void bnt_f32_to_f16_ref(uint16_t *out, const float *x, size_t n);
 /* Adds the 16 partial sums as kernel.h's tree does. */
 float bnt_sum16_ref(float s[16]);

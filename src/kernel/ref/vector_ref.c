@@ -72,6 +72,19 @@ float bnt_max_f32_ref(const float *x, size_t n)
     return max;
 }
 
+void bnt_hadamard_f32_ref(float *x, size_t n, float scale)
+{
+    for (size_t half = 1; half < n; half *= 2) {
+        for (size_t i = 0; i < n; i++) {
+            if (i & half) continue;
+            const float a = x[i], b = x[i + half];
+            x[i] = a + b;
+            x[i + half] = a - b;
+        }
+    }
+    bnt_scale_f32_ref(x, scale, n);
+}
+
 void bnt_f32_to_f16_ref(uint16_t *out, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -22,13 +22,14 @@
  * A sum takes 16 columns of a span: at most 16 * 15 * 127 = 30480. Of -8 * (sum of all 32 q),
  * each of the two gets one half: with h, k being the sums of its own and of the other columns,
  * it ends as (its products with codes - 8) + 8 h - 4 (h + k), at most 16 * 8 * 127 + 4 * 32 *
- * 127 = 32512. Sums on the way may wrap. */
+ * 127 = 32512; smaller zeros end at less. Sums on the way may wrap. */
 
 typedef __m256i rs;
 
-static inline int32_t rs_word(int32_t sum)
+/* start is even, as all zeros are. */
+static inline int32_t rs_word(int32_t start)
 {
-    return (int32_t)(((uint32_t)(-4 * sum) & 0xFFFFu) * 0x10001u);
+    return (int32_t)(((uint32_t)(start / 2) & 0xFFFFu) * 0x10001u);
 }
 
 static inline rs rs_start(const int32_t *word)

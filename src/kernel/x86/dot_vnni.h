@@ -21,9 +21,9 @@
 
 typedef ri rs;
 
-static inline int32_t rs_word(int32_t sum)
+static inline int32_t rs_word(int32_t start)
 {
-    return -8 * sum;
+    return start;
 }
 
 static inline rs rs_start(const int32_t *word)

@@ -1,8 +1,8 @@
 /* gemm_avx2.c - GEMM in AVX2: tiles of 16 rows and 3 tokens, or of 8 rows and 6 tokens.
  *
  * VPMADDUBSW multiplies bytes without sign by bytes with one and adds products in pairs to
- * int16. Panels hold codes as they are. Those of four to six bits have no sign, and the sums of
- * 16 or 32 columns fit int16:
+ * int16. Panels hold codes as they are, those of B3 and B2 as codes of B4 of the same value.
+ * Those of up to six bits have no sign, and the sums of 16 or 32 columns fit int16:
  *
  *   Q4_K        8 pairs of c q, at most 8 * 2 * 15 * 127 < 2^15
  *   Q5_K        8 pairs of (c - 16) q, at most 8 * 2 * 16 * 127 < 2^15
@@ -76,16 +76,50 @@ static void gemm_pack_avx2(const bnt_acts *x, uint8_t *block)
 
 /* ---- panels ---- */
 
-/* Codes as they are; for scales the int16 s, twice in each lane; d apart. */
-static void gemm_unpack_b4(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,
-                           size_t n_spans, const gemm_panel *out)
+/* For scales the int16 s, twice in each lane; d apart. */
+static void gemm_unpack_scales(const uint8_t *head, const uint8_t *tile, size_t n_spans,
+                               const gemm_panel *out)
 {
     vf_store(out->extra, vf_load_f16(head));
     for (size_t i = 0; i < n_spans; i++) {
         const vi s = vi_and(vi_load_i8(tile + 16 * i), vi_set1(0xFFFF));
         vf_store(out->scales + 16 * i, vf_bits(vi_mul(s, vi_set1(0x10001))));
     }
+}
+
+static void gemm_unpack_b4(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,
+                           size_t n_spans, const gemm_panel *out)
+{
+    gemm_unpack_scales(head, tile, n_spans, out);
     gemm_unpack_codes4(tile + bnt_tile_codes_at(layout, n_spans), n_spans, 0, out->codes);
+}
+
+/* Codes of B3 and B2 with as much added as makes their zero 8. */
+#define GEMM_PUT_RAISED(j, codes4) gemm_put(line + 64 * (j), gemm_raised(codes4, raise))
+
+static void gemm_unpack_b3(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,
+                           size_t n_spans, const gemm_panel *out)
+{
+    const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans), raise = 8 - 4;
+    const uint8_t *highs = tile + bnt_tile_high_at(layout, n_spans);
+    uint8_t *line = out->codes;
+
+    gemm_unpack_scales(head, tile, n_spans, out);
+    for (size_t i = 0; i < n_spans; i++, codes += 128, highs += 64, line += 512) {
+        GEMM_SPAN_3(GEMM_PUT_RAISED);
+    }
+}
+
+static void gemm_unpack_b2(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,
+                           size_t n_spans, const gemm_panel *out)
+{
+    const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans), raise = 8 - 2;
+    uint8_t *line = out->codes;
+
+    gemm_unpack_scales(head, tile, n_spans, out);
+    for (size_t i = 0; i < n_spans; i++, codes += 128, line += 512) {
+        GEMM_SPAN_2(GEMM_PUT_RAISED);
+    }
 }
 
 /* ---- micro-kernels ---- */
@@ -433,6 +467,8 @@ GEMM_HALVES(multiply_q8_0, multiply_q8_0_half)
 
 static const gemm_kind kinds[BNT_TILES] = {
     [BNT_TILE_B4] = {GEMM_TYPE_B4, multiply_b4, 8},
+    [BNT_TILE_B3] = {GEMM_TYPE_B3, multiply_b4, 8},
+    [BNT_TILE_B2] = {GEMM_TYPE_B2, multiply_b4, 8},
     [BNT_TILE_B8] = {GEMM_TYPE_B8, multiply_b8, 1},
     [BNT_TILE_Q4_0] = {GEMM_TYPE_Q4_0, multiply_q4_0, 8},
     [BNT_TILE_Q8_0] = {GEMM_TYPE_Q8_0, multiply_q8_0, 8},

@@ -1,8 +1,9 @@
 /* gemm_panel.h - blocks of interleaved weights as panels, in the words of body/lanes.h.
  *
  * The code of a weight goes into the panel as one byte, its scale as a float with d in it. All
- * types but B4 are here, whose panels differ more from set to set. Before it includes this file
- * a set defines
+ * types but B4, B3 and B2 are here, whose panels differ more from set to set; how codes of less
+ * than four bits come out of their lines is here, too. Before it includes this file a set
+ * defines
  *
  *   GEMM_RAISE(zero)  what is added to codes without sign, `zero` being the one that means 0
  *   GEMM_FLIP         the bits of codes with a sign that are flipped
@@ -67,6 +68,35 @@ static inline void gemm_unpack_codes4(const uint8_t *codes, size_t n_spans, uint
         }
     }
 }
+
+/* ---- codes of two and three bits ----
+ *
+ * GEMM_SPAN_2(put) and GEMM_SPAN_3(put) say put(line j of the panel, its 64 codes) for each of
+ * the eight lines of a span. */
+#define GEMM_SPAN_2(put)                                                                       \
+    do {                                                                                       \
+        const vb first = vb_load(codes), second = vb_load(codes + 64);                         \
+        put(0, vb_bits(first, 0, 3));                                                          \
+        put(1, vb_bits(first, 2, 3));                                                          \
+        put(2, vb_bits(first, 4, 3));                                                          \
+        put(3, vb_bits(first, 6, 3));                                                          \
+        put(4, vb_bits(second, 0, 3));                                                         \
+        put(5, vb_bits(second, 2, 3));                                                         \
+        put(6, vb_bits(second, 4, 3));                                                         \
+        put(7, vb_bits(second, 6, 3));                                                         \
+    } while (0)
+#define GEMM_SPAN_3(put)                                                                       \
+    do {                                                                                       \
+        const vb first = vb_load(codes), second = vb_load(codes + 64), high = vb_load(highs);  \
+        put(0, vb_or(vb_bits(first, 0, 3), vb_lift(high, 2, 1)));                              \
+        put(1, vb_or(vb_bits(first, 2, 3), vb_lift(high, 1, 2)));                              \
+        put(2, vb_or(vb_bits(first, 4, 3), vb_bits(high, 0, 4)));                              \
+        put(3, vb_or(vb_bits(first, 6, 3), vb_bits(high, 1, 4)));                              \
+        put(4, vb_or(vb_bits(second, 0, 3), vb_bits(high, 2, 4)));                             \
+        put(5, vb_or(vb_bits(second, 2, 3), vb_bits(high, 3, 4)));                             \
+        put(6, vb_or(vb_bits(second, 4, 3), vb_bits(high, 4, 4)));                             \
+        put(7, vb_or(vb_bits(second, 6, 3), vb_bits(high, 5, 4)));                             \
+    } while (0)
 
 static inline void gemm_unpack_q4_0(const bnt_tile *layout, const uint8_t *head,
                                     const uint8_t *tile, size_t n_spans, const gemm_panel *out)

@@ -9,6 +9,8 @@
 
 /* A kind's first two parts. */
 #define GEMM_TYPE_B4   {32, 16, 0, 256, 0, BNT_TYPE_B4}, gemm_unpack_b4
+#define GEMM_TYPE_B3   {32, 16, 0, 128, 64, BNT_TYPE_B3}, gemm_unpack_b3
+#define GEMM_TYPE_B2   {32, 16, 0, 128, 0, BNT_TYPE_B2}, gemm_unpack_b2
 #define GEMM_TYPE_B8   {32, 0, 0, 512, 0, BNT_TYPE_B8}, gemm_unpack_b8
 #define GEMM_TYPE_Q4_0 {0, 32, 0, 256, 0, BNT_TYPE_Q4_0}, gemm_unpack_q4_0
 #define GEMM_TYPE_Q8_0 {0, 32, 0, 512, 0, BNT_TYPE_Q8_0}, gemm_unpack_q8_0
@@ -26,6 +28,8 @@
 /* enter: the function that enters them. */
 #define GEMM_TABLE(enter, pack_fn)                                                             \
     GEMM_OF(gemm_b4, BNT_TILE_B4)                                                              \
+    GEMM_OF(gemm_b3, BNT_TILE_B3)                                                              \
+    GEMM_OF(gemm_b2, BNT_TILE_B2)                                                              \
     GEMM_OF(gemm_b8, BNT_TILE_B8)                                                              \
     GEMM_OF(gemm_q4_0, BNT_TILE_Q4_0)                                                          \
     GEMM_OF(gemm_q8_0, BNT_TILE_Q8_0)                                                          \
@@ -35,6 +39,8 @@
     void enter(bnt_kernels *k)                                                                 \
     {                                                                                          \
         k->gemm[BNT_TILE_B4] = gemm_b4;                                                        \
+        k->gemm[BNT_TILE_B3] = gemm_b3;                                                        \
+        k->gemm[BNT_TILE_B2] = gemm_b2;                                                        \
         k->gemm[BNT_TILE_B8] = gemm_b8;                                                        \
         k->gemm[BNT_TILE_Q4_0] = gemm_q4_0;                                                    \
         k->gemm[BNT_TILE_Q8_0] = gemm_q8_0;                                                    \

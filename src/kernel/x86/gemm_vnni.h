@@ -2,7 +2,8 @@
  * without sign by bytes with one.
  *
  * A panel holds the code with its sign, plus 128: as that goes into each sum of products, the
- * sum starts at -128 times the sum of the token's codes. Of B4 it holds s (c - 8), which fits.
+ * sum starts at -128 times the sum of the token's codes. Of B4, B3 and B2 it holds s times the
+ * code less its zero, which fits.
  */
 #ifndef BNT_KERNEL_X86_GEMM_VNNI_H
 #define BNT_KERNEL_X86_GEMM_VNNI_H
@@ -52,26 +53,40 @@ static inline void gemm_pack_vnni(const bnt_acts *x, uint8_t *block)
 
 /* ---- panels ---- */
 
-/* Four lines hold the low and the high halves of eight lines of a panel. */
-static inline void gemm_unpack_b4(const bnt_tile *layout, const uint8_t *head,
-                                  const uint8_t *tile, size_t n_spans, const gemm_panel *out)
-{
-    const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans);
-    uint8_t *line = out->codes;
+/* The four bytes of a lane times s, plus 128 - zero * s for each, lie in 0 ... 255: one
+ * multiplication serves them all. */
+#define GEMM_PUT_SCALED(j, codes4)                                                             \
+    gemm_put(line + 64 * (j), vi_add(vi_mul(vi_from_vb(codes4), s), zeros))
+#define GEMM_SPAN_4(put)                                                                       \
+    do {                                                                                       \
+        for (int j = 0; j < 4; j++) {                                                          \
+            const vb two = vb_load(codes + 64 * j);                                            \
+            put(j, vb_low(two));                                                               \
+            put(j + 4, vb_high(two));                                                          \
+        }                                                                                      \
+    } while (0)
 
-    vf_store(out->scales, vf_load_f16(head));
-    for (size_t i = 0; i < n_spans; i++, codes += 256, line += 512) {
-        /* The four bytes of a lane times s, plus 128 - 8 s for each, lie in 0 ... 255: one
-         * multiplication serves them all. */
-        const vi s = vi_load_i8(tile + 16 * i);
-        const vi zero = vi_mul(vi_sub(vi_set1(128), vi_shl(s, 3)), vi_set1(0x01010101));
-        for (size_t j = 0; j < 4; j++) {
-            const vb two = vb_load(codes + 64 * j);
-            gemm_put(line + 64 * j, vi_add(vi_mul(vi_from_vb(vb_low(two)), s), zero));
-            gemm_put(line + 64 * j + 256, vi_add(vi_mul(vi_from_vb(vb_high(two)), s), zero));
-        }
+/* A type whose spans have a scale in whole numbers; span: as above, of its codes. */
+#define GEMM_UNPACK_SCALED(name, span, code_bytes, high_bytes, zero)                           \
+    static inline void name(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,  \
+                            size_t n_spans, const gemm_panel *out)                             \
+    {                                                                                          \
+        const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans);                      \
+        const uint8_t *highs = tile + bnt_tile_high_at(layout, n_spans);                       \
+        uint8_t *line = out->codes;                                                            \
+                                                                                               \
+        vf_store(out->scales, vf_load_f16(head));                                              \
+        for (size_t i = 0; i < n_spans; i++, line += 512) {                                    \
+            const vi s = vi_load_i8(tile + 16 * i);                                            \
+            const vi none = vi_sub(vi_set1(128), vi_mul(s, vi_set1(zero)));                    \
+            const vi zeros = vi_mul(none, vi_set1(0x01010101));                                \
+            span(GEMM_PUT_SCALED);                                                             \
+            codes += code_bytes, highs += high_bytes;                                          \
+        }                                                                                      \
     }
-}
+GEMM_UNPACK_SCALED(gemm_unpack_b4, GEMM_SPAN_4, 256, 0, 8)
+GEMM_UNPACK_SCALED(gemm_unpack_b3, GEMM_SPAN_3, 128, 64, 4)
+GEMM_UNPACK_SCALED(gemm_unpack_b2, GEMM_SPAN_2, 128, 0, 2)
 
 #endif
 #endif

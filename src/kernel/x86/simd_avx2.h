@@ -280,6 +280,22 @@ static inline vf vf_swap_pairs(vf a)
                 _mm256_permute_ps(a.b, _MM_SHUFFLE(2, 3, 0, 1))};
 }
 
+static inline vf vf_swap_twos(vf a)
+{
+    return (vf){_mm256_permute_ps(a.a, _MM_SHUFFLE(1, 0, 3, 2)),
+                _mm256_permute_ps(a.b, _MM_SHUFFLE(1, 0, 3, 2))};
+}
+
+static inline vf vf_swap_fours(vf a)
+{
+    return (vf){_mm256_permute2f128_ps(a.a, a.a, 1), _mm256_permute2f128_ps(a.b, a.b, 1)};
+}
+
+static inline vf vf_swap_eights(vf a)
+{
+    return (vf){a.b, a.a};
+}
+
 static inline vf vf_where_gt(vf a, vf b, vf x, vf y)
 {
     return (vf){_mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(a.a, b.a, _CMP_GT_OQ)),

@@ -238,6 +238,21 @@ static inline vf vf_swap_pairs(vf a)
     return _mm512_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1));
 }
 
+static inline vf vf_swap_twos(vf a)
+{
+    return _mm512_permute_ps(a, _MM_SHUFFLE(1, 0, 3, 2));
+}
+
+static inline vf vf_swap_fours(vf a)
+{
+    return _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(2, 3, 0, 1));
+}
+
+static inline vf vf_swap_eights(vf a)
+{
+    return _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(1, 0, 3, 2));
+}
+
 static inline vf vf_where_gt(vf a, vf b, vf x, vf y)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
