@@ -217,7 +217,7 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             {{"Four bits, the embedding in eight", "bantam quantize ./SmolLM2-135M out.gguf"},
              {"Four bits that lose less",
               "bantam quantize ./SmolLM2-135M out.gguf --calibrate text.txt"},
-             {"A file of at most 700 MiB, and a page about it",
+             {"A file of at most 700 MiB, types chosen matrix by matrix",
               "bantam quantize m.gguf out.gguf --calibrate a.txt --budget 700M --report "
               "a.html"},
              {"What it cost, tensor by tensor",
