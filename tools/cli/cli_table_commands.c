@@ -218,8 +218,7 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
              {"Four bits that lose less",
               "bantam quantize ./SmolLM2-135M out.gguf --calibrate text.txt"},
              {"A file of at most 700 MiB, types chosen matrix by matrix",
-              "bantam quantize m.gguf out.gguf --calibrate a.txt --budget 700M --report "
-              "a.html"},
+              "bantam quantize in.gguf out.gguf --calibrate a.txt --budget 700M"},
              {"What it cost, tensor by tensor",
               "bantam quantize model-f16.gguf out.gguf --json"},
              {NULL, NULL}},
