@@ -70,9 +70,22 @@ static inline void session_rig_open(session_rig *r, const char *path, bantam_rop
     if (bnt_model_open(&r->model, r->archive, rope, &err)) fail_msg("%s", err.message);
 }
 
-/* A tiny random model whose vocabulary is that of letters. window 0: every layer sees all, else
- * the middle one of three sees a window. head_dim 0: 8, too few for keys and values in 8 bits.
- */
+/* A tiny random model as specified, whose n_vocab is to be LETTERS_N. */
+static inline void session_rig_made(session_rig *r, const tiny_spec *spec)
+{
+    char name[64];
+    static unsigned turn;
+
+    snprintf(name, sizeof name, "session-%u.gguf", turn++);
+    const char *const path = tiny_path(name);
+    tiny_write(path, spec);
+    session_rig_open(r, path, BANTAM_ROPE_DEFAULT);
+    snprintf(r->made, sizeof r->made, "%s", path);
+    r->letters = letters_open();
+}
+
+/* One of three layers. window 0: every layer sees all, else the middle one sees a window.
+ * head_dim 0: 8, too few for keys and values in 8 bits. */
 static inline void session_rig_heads(session_rig *r, uint64_t seed, uint32_t window,
                                      uint32_t head_dim)
 {
@@ -87,15 +100,7 @@ static inline void session_rig_heads(session_rig *r, uint64_t seed, uint32_t win
                             .untied = true,
                             .seed = seed,
                             .pairs = window ? windows : NULL};
-    char name[64];
-    static unsigned turn;
-
-    snprintf(name, sizeof name, "session-%u.gguf", turn++);
-    const char *const path = tiny_path(name);
-    tiny_write(path, &spec);
-    session_rig_open(r, path, BANTAM_ROPE_DEFAULT);
-    snprintf(r->made, sizeof r->made, "%s", path);
-    r->letters = letters_open();
+    session_rig_made(r, &spec);
 }
 
 static inline void session_rig_tiny(session_rig *r, uint64_t seed, uint32_t window)
