@@ -13,6 +13,7 @@ typedef struct rig_options {
     uint32_t context; /* 0: 256 */
     uint32_t batch;   /* 0: 256 */
     uint32_t threads; /* 0: 1 */
+    bool whole;       /* a slot for every position, in windowed layers too */
 } rig_options;
 
 typedef struct rig {
@@ -25,7 +26,7 @@ typedef struct rig {
     bnt_forward forward;
 } rig;
 
-static inline void rig_open_cache(rig *r, uint32_t context)
+static inline void rig_open_cache(rig *r, uint32_t context, bool whole)
 {
     const bnt_config *const c = &r->model->config;
     bantam_error err = {0};
@@ -45,7 +46,7 @@ static inline void rig_open_cache(rig *r, uint32_t context)
     for (uint32_t l = 0; l < c->n_layers; l++) {
         const uint32_t ring = (c->window_tokens + r->batch + 63) / 64 * 64;
         bnt_kv_layer *const layer = &r->kv.layers[l];
-        layer->slots = c->windowed[l] && ring < all ? ring : all;
+        layer->slots = c->windowed[l] && !whole && ring < all ? ring : all;
         layer->k = bnt_arena_alloc(&r->memory, layer->slots / 16, block_bytes);
         layer->v = bnt_arena_alloc(&r->memory, layer->slots, slot_bytes);
         assert_non_null(layer->k);
@@ -71,7 +72,7 @@ static inline void rig_open(rig *r, const char *path, rig_options o)
             bnt_forward_cost(r->model, r->batch, o.context ? o.context : 256, threads), &err)) {
         fail_msg("%s", err.message);
     }
-    rig_open_cache(r, o.context ? o.context : 256);
+    rig_open_cache(r, o.context ? o.context : 256, o.whole);
     r->forward =
         (bnt_forward){.model = r->model, .kv = &r->kv, .pool = r->pool, .scratch = &r->scratch};
 }
