@@ -8,7 +8,7 @@
 #include <math.h>
 #include <unistd.h>
 
-enum { CONTEXT = 320, PROMPT = 40, ANSWER = 150, WINDOW = 24 };
+enum { CONTEXT = 320, PROMPT = 40, ANSWER = 150, WINDOW = 24, VOCAB_MOST = LETTERS_N + 8 };
 
 static session_rig PLAIN, WINDOWED, OTHER;
 
@@ -178,6 +178,118 @@ static void a_model_that_guesses_for_itself_is_always_right(void **state)
     assert_int_equal(counts->n_accepted, counts->n_drafted);
     bnt_session_close(s);
     bnt_session_close(d);
+}
+
+/* How often two drawn tokens are (a, b), of n pairs that each follow the prompt,
+ * which ends with `last`. */
+static void count_pairs(bnt_session *s, uint32_t last, uint32_t n, uint32_t n_vocab,
+                        uint32_t *counts)
+{
+    bantam_error err = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t pair[2] = {0};
+        bantam_text text;
+        if (bnt_session_rewind(s, PROMPT - 1, &err)) fail_msg("%s", err.message);
+        rig_feed_all(s, &last, 1);
+        for (int t = 0; t < 2; t++) {
+            if (bnt_session_next(s, &pair[t], &text, &err)) fail_msg("%s", err.message);
+        }
+        counts[pair[0] * n_vocab + pair[1]]++;
+    }
+}
+
+static void softmax(double *p, const float *logits, uint32_t n)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += p[i] = exp((double)logits[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        p[i] /= sum;
+    }
+}
+
+/* Pearson's statistic of the counts against what the logits say, and the cells it is over. */
+static double chi_squared(bnt_session *plain, uint32_t n, uint32_t n_vocab,
+                          const uint32_t *counts, uint32_t *n_cells)
+{
+    double first[VOCAB_MOST], second[VOCAB_MOST], chi = 0.0, rare = 0.0, rare_seen = 0.0;
+
+    *n_cells = 0;
+    softmax(first, bnt_session_logits(plain), n_vocab);
+    for (uint32_t a = 0; a < n_vocab; a++) {
+        rig_feed_all(plain, &a, 1);
+        softmax(second, bnt_session_logits(plain), n_vocab);
+        for (uint32_t b = 0; b < n_vocab; b++) {
+            const double expected = n * first[a] * second[b];
+            const double seen = (double)counts[a * n_vocab + b];
+            if (expected < 10.0) {
+                rare += expected;
+                rare_seen += seen;
+                continue;
+            }
+            chi += (seen - expected) * (seen - expected) / expected;
+            ++*n_cells;
+        }
+        assert_int_equal(bnt_session_rewind(plain, PROMPT, NULL), BANTAM_OK);
+    }
+    if (rare < 10.0) return chi;
+    ++*n_cells;
+    return chi + (rare_seen - rare) * (rare_seen - rare) / rare;
+}
+
+/* What is drawn follows the target's distribution, whatever another model guesses, one of more
+ * words or of fewer: 50,000 pairs of tokens each. */
+static void a_hundred_thousand_draws_are_distributed_as_the_logits_say(void **state)
+{
+    const uint32_t n = getenv("BANTAM_EMULATOR") ? 2000 : 50000;
+    const tiny_spec larger = {.n_vocab = VOCAB_MOST, .head_dim = 16, .untied = true, .seed = 3};
+    session_rig rigs[2];
+    (void)state;
+
+    session_rig_heads(&rigs[0], 11, 0, 16);
+    session_rig_made(&rigs[1], &larger);
+    for (int i = 0; i < 2; i++) { /* tokens without texts: the letters are too few */
+        bnt_tokenizer_close(rigs[i].letters);
+        rigs[i].letters = NULL;
+    }
+    for (int way = 0; way < 2; way++) {
+        const uint32_t n_vocab = rigs[way].model->config.n_vocab;
+        uint32_t *const counts = calloc((size_t)n_vocab * n_vocab, sizeof *counts);
+        uint32_t prompt[PROMPT], n_cells;
+        bantam_sampling sampling;
+        bantam_error err = {0};
+        bnt_session *s[3];
+        assert_non_null(counts);
+        rig_tokens(prompt, PROMPT, LETTERS_N, 7);
+        for (int i = 0; i < 3; i++) { /* with guesses, without, and the one that guesses */
+            s[i] = open(&rigs[i == 2 ? !way : way], BANTAM_KV_F16);
+        }
+        bnt_sampling_init(&sampling);
+        sampling.temperature = 1.0f;
+        sampling.top_k = 0;
+        sampling.top_p = 1.0f;
+        sampling.min_p = 0.0f;
+        sampling.seed = 9;
+        assert_int_equal(bnt_session_set_sampling(s[0], &sampling, &err), BANTAM_OK);
+        speculate(s[0], (bantam_speculation){.fixed = true, .max_tokens = 2}, s[2]);
+        rig_feed_all(s[0], prompt, PROMPT);
+        rig_feed_all(s[1], prompt, PROMPT);
+        count_pairs(s[0], prompt[PROMPT - 1], n, n_vocab, counts);
+
+        const bantam_speculated *const guessed = bnt_session_speculated(s[0]);
+        assert_true(guessed->n_accepted > n / 1000 && guessed->n_accepted < guessed->n_drafted);
+        const double chi = chi_squared(s[1], n, n_vocab, counts, &n_cells);
+        const double free_cells = (double)n_cells - 1.0;
+        assert_true(n_cells > 100);
+        assert_true(fabs(chi - free_cells) < 4.0 * sqrt(2.0 * free_cells));
+        for (int i = 0; i < 3; i++) {
+            bnt_session_close(s[i]);
+        }
+        free(counts);
+    }
+    session_rig_close(&rigs[0]);
+    session_rig_close(&rigs[1]);
 }
 
 static void stops_banned_strings_and_rewinds_are_as_without(void **state)
@@ -390,6 +502,7 @@ int main(void)
         cmocka_unit_test(guesses_change_no_bit_and_leave_no_trace),
         cmocka_unit_test(phonelms_calls_of_one_token_stay_so),
         cmocka_unit_test(a_model_that_guesses_for_itself_is_always_right),
+        cmocka_unit_test(a_hundred_thousand_draws_are_distributed_as_the_logits_say),
         cmocka_unit_test(stops_banned_strings_and_rewinds_are_as_without),
         cmocka_unit_test(a_full_context_and_a_draft_that_is_full_are_no_errors),
         cmocka_unit_test(the_longest_match_is_found_the_latest_of_equals),
