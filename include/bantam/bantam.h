@@ -746,5 +746,6 @@ BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out
 #include "bantam/make.h"
 #include "bantam/prune.h"
 #include "bantam/task.h"
+#include "bantam/tools.h"
 
 #endif

@@ -77,13 +77,6 @@ size_t bantam_archive_n_metadata(const bantam_archive *archive)
     return gguf ? bnt_gguf_n_pairs(gguf) : json_object_size(bnt_archive_config(archive->files));
 }
 
-/* Jansson's writer to a buf. */
-static int put_dump(const char *data, size_t size, void *buf)
-{
-    bnt_buf_put(buf, data, size);
-    return 0;
-}
-
 bantam_status bantam_archive_metadata(bantam_archive *archive, size_t index, bantam_text *key,
                                       bantam_text *json, bantam_error *err)
 {
@@ -108,10 +101,7 @@ bantam_status bantam_archive_metadata(bantam_archive *archive, size_t index, ban
         }
         key->data = json_object_iter_key(at);
         key->size = json_object_iter_key_len(at);
-        if (json_dump_callback(json_object_iter_value(at), put_dump, &archive->text,
-                               JSON_ENCODE_ANY | JSON_COMPACT)) {
-            archive->text.failed = BANTAM_ERR_NOMEM;
-        }
+        bnt_json_put(&archive->text, json_object_iter_value(at), JSON_COMPACT);
     }
     const bantam_status status = bnt_buf_status(&archive->text, "metadata value", err);
     if (!status) *json = bnt_buf_text(&archive->text);

@@ -65,6 +65,19 @@ void bnt_json_put_string(bnt_buf *out, const char *data, size_t size)
 }
 
 /* The member, or NULL where it is absent or null. */
+static int put_dump(const char *data, size_t size, void *out)
+{
+    bnt_buf_put(out, data, size);
+    return 0;
+}
+
+void bnt_json_put(bnt_buf *out, const json_t *value, size_t flags)
+{
+    if (json_dump_callback(value, put_dump, out, flags | JSON_ENCODE_ANY) && !out->failed) {
+        out->failed = BANTAM_ERR_NOMEM;
+    }
+}
+
 static const json_t *member(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);

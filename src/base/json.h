@@ -42,6 +42,9 @@ void bnt_json_list_end(bnt_json_list *list);
 /* Appends text as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void bnt_json_put_string(bnt_buf *out, const char *data, size_t size);
 
+/* Appends value as Jansson writes it under flags. Without memory for that out has failed. */
+void bnt_json_put(bnt_buf *out, const json_t *value, size_t flags);
+
 /* A JSON string's bytes, {NULL, 0} for anything else. Borrowed from value. */
 static inline bantam_text bnt_json_text(const json_t *value)
 {
