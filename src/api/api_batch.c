@@ -1,6 +1,6 @@
 /* api_batch.c - batches: checks the handles, calls down. */
 #include "api/api.h"
-#include "session/batch.h"
+#include "session/lockstep.h"
 
 static bantam_status check_model(const bantam_model *model, bantam_error *err)
 {
@@ -12,7 +12,7 @@ static bantam_status check_model(const bantam_model *model, bantam_error *err)
 bantam_status bantam_batch_plan(const bantam_model *model, const bantam_batch_options *options,
                                 bantam_batch_info *out, bantam_error *err)
 {
-    return bnt_batch_plan(model->weights, options, out, err);
+    return bnt_lockstep_plan(model->weights, options, out, err);
 }
 
 bantam_status bantam_batch_open(bantam_batch **out, const bantam_model *model,
@@ -20,12 +20,12 @@ bantam_status bantam_batch_open(bantam_batch **out, const bantam_model *model,
 {
     *out = NULL;
     const bantam_status status = check_model(model, err);
-    return status ? status : bnt_batch_open(out, model->weights, options, err);
+    return status ? status : bnt_lockstep_open(out, model->weights, options, err);
 }
 
 void bantam_batch_close(bantam_batch *batch)
 {
-    bnt_batch_close(batch);
+    bnt_lockstep_close(batch);
 }
 
 bantam_status bantam_batch_join(bantam_batch *batch, const bantam_request *request,
@@ -34,7 +34,7 @@ bantam_status bantam_batch_join(bantam_batch *batch, const bantam_request *reque
     if (!request || !request->session) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "batch: no session is given to join it");
     }
-    return bnt_batch_join(batch, bnt_api_session(request->session), request, err);
+    return bnt_lockstep_join(batch, bnt_api_session(request->session), request, err);
 }
 
 bantam_status bantam_batch_leave(bantam_batch *batch, bantam_session *session,
@@ -43,18 +43,18 @@ bantam_status bantam_batch_leave(bantam_batch *batch, bantam_session *session,
     if (!session) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "batch: no session is given to leave it");
     }
-    return bnt_batch_leave(batch, bnt_api_session(session), err);
+    return bnt_lockstep_leave(batch, bnt_api_session(session), err);
 }
 
 bantam_status bantam_batch_step(bantam_batch *batch, uint32_t *n_left, bantam_error *err)
 {
     uint32_t left = 0;
-    const bantam_status status = bnt_batch_step(batch, &left, err);
+    const bantam_status status = bnt_lockstep_step(batch, &left, err);
     if (n_left) *n_left = left;
     return status;
 }
 
 void bantam_batch_cancel(bantam_batch *batch)
 {
-    bnt_batch_cancel(batch);
+    bnt_lockstep_cancel(batch);
 }

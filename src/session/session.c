@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "model/kv_row.h"
-#include "session/batch.h"
 #include "session/core.h"
+#include "session/lockstep.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -278,7 +278,7 @@ fail:
 void bnt_session_close(bnt_session *s)
 {
     if (!s) return;
-    if (s->in) (void)bnt_batch_leave(s->in, s, NULL);
+    if (s->in) (void)bnt_lockstep_leave(s->in, s, NULL);
     bnt_ahead_close(&s->ahead);
     bnt_sampler_close(s->sampler);
     bnt_pool_close(s->pool);

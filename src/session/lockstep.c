@@ -1,4 +1,4 @@
-/* batch.c - who is in a batch, and what each of them has in the next pass.
+/* lockstep.c - who is in a batch, and what each of them has in the next pass.
  *
  * A step takes the lanes group by group, those with the same adapters together: what has logits
  * draws a token, which is one row; prompts get the rows that are left. The rows whose logits
@@ -8,7 +8,7 @@
  * Until a pass has succeeded nothing that sessions hold has changed but the sampler of those
  * that drew, which is put back where it fails.
  */
-#include "session/batch.h"
+#include "session/lockstep.h"
 
 #include "base/checked.h"
 #include "base/cpu.h"
@@ -95,8 +95,8 @@ static bantam_status check_number(const char *name, uint32_t n, uint32_t most,
                     "%s: at most %" PRIu32 " are possible, found %" PRIu32, name, most, n);
 }
 
-bantam_status bnt_batch_plan(const bnt_model *model, const bantam_batch_options *options,
-                             bantam_batch_info *out, bantam_error *err)
+bantam_status bnt_lockstep_plan(const bnt_model *model, const bantam_batch_options *options,
+                                bantam_batch_info *out, bantam_error *err)
 {
     bantam_batch_options o = {0};
     bantam_batch_info info = {0};
@@ -123,7 +123,7 @@ bantam_status bnt_batch_plan(const bnt_model *model, const bantam_batch_options 
     if (info.n_threads > MAX_THREADS) info.n_threads = MAX_THREADS;
     info.scratch_bytes =
         scratch_bytes(model, &info, NULL, 0) + info.pass_tokens * sizeof(uint32_t) +
-        sizeof(bnt_batch) +
+        sizeof(bnt_lockstep) +
         info.n_sessions * (sizeof(lane) + sizeof(lane *) + 2 * sizeof(bnt_strand));
     if (!bnt_mul_size((size_t)info.n_sessions * sizeof(float), model->config.n_vocab,
                       &logits)) {
@@ -136,18 +136,18 @@ bantam_status bnt_batch_plan(const bnt_model *model, const bantam_batch_options 
     return status;
 }
 
-bantam_status bnt_batch_open(bnt_batch **out, const bnt_model *model,
-                             const bantam_batch_options *options, bantam_error *err)
+bantam_status bnt_lockstep_open(bnt_lockstep **out, const bnt_model *model,
+                                const bantam_batch_options *options, bantam_error *err)
 {
     bantam_batch_options o = {0};
     bantam_batch_info info;
 
     *out = NULL;
-    bantam_status status = bnt_batch_plan(model, options, &info, err);
+    bantam_status status = bnt_lockstep_plan(model, options, &info, err);
     if (!status) status = bnt_options_copy(&o, sizeof o, options, "batch options", err);
     if (status) return status;
 
-    bnt_batch *const b = bnt_calloc(1, sizeof *b);
+    bnt_lockstep *const b = bnt_calloc(1, sizeof *b);
     if (!b) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a batch");
     b->model = model;
     b->info = info;
@@ -170,14 +170,14 @@ bantam_status bnt_batch_open(bnt_batch **out, const bnt_model *model,
     return BANTAM_OK;
 
 fail:
-    bnt_batch_close(b);
+    bnt_lockstep_close(b);
     return status;
 }
 
 /* ---- joining and leaving ----------------------------------------------------------------- */
 
 /* What the session had not been fed is forgotten. */
-static void clear_lane(bnt_batch *b, lane *l)
+static void clear_lane(bnt_lockstep *b, lane *l)
 {
     if (l->chosen) bnt_generator_unchoose(l->answer);
     bnt_generator_close(l->answer);
@@ -186,7 +186,7 @@ static void clear_lane(bnt_batch *b, lane *l)
     b->n_left--;
 }
 
-void bnt_batch_close(bnt_batch *b)
+void bnt_lockstep_close(bnt_lockstep *b)
 {
     if (!b) return;
     for (uint32_t i = 0; b->lanes && i < b->info.n_sessions; i++) {
@@ -202,7 +202,7 @@ void bnt_batch_close(bnt_batch *b)
     bnt_free(b);
 }
 
-static bantam_status check_session(const bnt_batch *b, const bnt_session *s,
+static bantam_status check_session(const bnt_lockstep *b, const bnt_session *s,
                                    const bantam_request *r, bantam_error *err)
 {
     if (s->model != b->model) {
@@ -220,7 +220,7 @@ static bantam_status check_session(const bnt_batch *b, const bnt_session *s,
 }
 
 /* Adapters want room of their own. */
-static bantam_status make_room(bnt_batch *b, const bnt_session *s, bantam_error *err)
+static bantam_status make_room(bnt_lockstep *b, const bnt_session *s, bantam_error *err)
 {
     const size_t bytes = scratch_bytes(b->model, &b->info, s->adapters, s->n_adapters);
     bnt_arena more = {0};
@@ -237,7 +237,7 @@ static bantam_status make_room(bnt_batch *b, const bnt_session *s, bantam_error 
     return BANTAM_OK;
 }
 
-static lane *lane_of(const bnt_batch *b, const bnt_session *s)
+static lane *lane_of(const bnt_lockstep *b, const bnt_session *s)
 {
     for (uint32_t i = 0; i < b->info.n_sessions; i++) {
         if (b->lanes[i].session == s) return &b->lanes[i];
@@ -245,8 +245,8 @@ static lane *lane_of(const bnt_batch *b, const bnt_session *s)
     return NULL;
 }
 
-bantam_status bnt_batch_join(bnt_batch *b, bnt_session *s, const bantam_request *request,
-                             bantam_error *err)
+bantam_status bnt_lockstep_join(bnt_lockstep *b, bnt_session *s, const bantam_request *request,
+                                bantam_error *err)
 {
     bnt_generator *answer = NULL;
     bantam_request r = {0};
@@ -275,7 +275,7 @@ bantam_status bnt_batch_join(bnt_batch *b, bnt_session *s, const bantam_request 
     return BANTAM_OK;
 }
 
-bantam_status bnt_batch_leave(bnt_batch *b, bnt_session *s, bantam_error *err)
+bantam_status bnt_lockstep_leave(bnt_lockstep *b, bnt_session *s, bantam_error *err)
 {
     lane *const l = s->in == b ? lane_of(b, s) : NULL;
 
@@ -288,13 +288,13 @@ bantam_status bnt_batch_leave(bnt_batch *b, bnt_session *s, bantam_error *err)
     return BANTAM_OK;
 }
 
-void bnt_batch_cancel(bnt_batch *b)
+void bnt_lockstep_cancel(bnt_lockstep *b)
 {
     b->cancelled = 1;
 }
 
 /* The answer is over: status says how, l->err why. */
-static void end_lane(bnt_batch *b, lane *l, bantam_status status)
+static void end_lane(bnt_lockstep *b, lane *l, bantam_status status)
 {
     bantam_answer answer = {.n_tokens = 0};
     bantam_error err = l->err;
@@ -311,7 +311,7 @@ static void end_lane(bnt_batch *b, lane *l, bantam_status status)
 /* ---- one pass ---------------------------------------------------------------------------- */
 
 /* Those that are computed together with the first who was not served yet. */
-static bool find_group(bnt_batch *b)
+static bool find_group(bnt_lockstep *b)
 {
     const bnt_session *first = NULL;
 
@@ -331,7 +331,7 @@ static bool find_group(bnt_batch *b)
 /* Draws its own token, from its own logits with its own sampler. */
 static void choose_task(void *context, size_t i, uint32_t thread)
 {
-    const bnt_batch *const b = context;
+    const bnt_lockstep *const b = context;
     lane *const l = b->group[i];
 
     (void)thread;
@@ -342,7 +342,7 @@ static void choose_task(void *context, size_t i, uint32_t thread)
 }
 
 /* Draws; who fails or is done leaves. Who stays is ready for a pass. */
-static void choose(bnt_batch *b)
+static void choose(bnt_lockstep *b)
 {
     bnt_pool_run(b->pool, choose_task, b, b->n_group);
     for (uint32_t i = 0; i < b->n_group; i++) {
@@ -360,7 +360,7 @@ static void choose(bnt_batch *b)
 }
 
 /* Rows for tokens first, then for prompts in the order of their coming. */
-static void share_rows(bnt_batch *b)
+static void share_rows(bnt_lockstep *b)
 {
     uint32_t room = b->info.pass_tokens;
 
@@ -391,7 +391,7 @@ typedef struct filling {
     uint32_t n_tokens, n_strands, n_rows;
 } filling;
 
-static void add_strand(bnt_batch *b, filling *f, lane *l, const uint32_t *tokens, uint32_t n,
+static void add_strand(bnt_lockstep *b, filling *f, lane *l, const uint32_t *tokens, uint32_t n,
                        uint32_t pos, bnt_span call)
 {
     memcpy(b->tokens + f->n_tokens, tokens, n * sizeof *tokens);
@@ -405,7 +405,7 @@ static bool ends_prompt(const lane *l)
     return l->n_rows && l->fed + l->n_rows == l->n_prompt;
 }
 
-static filling fill(bnt_batch *b)
+static filling fill(bnt_lockstep *b)
 {
     filling f = {0};
 
@@ -435,7 +435,7 @@ static filling fill(bnt_batch *b)
 }
 
 /* What the pass has computed becomes what sessions hold. */
-static void hold(bnt_batch *b)
+static void hold(bnt_lockstep *b)
 {
     for (uint32_t i = 0; i < b->n_group; i++) {
         lane *const l = b->group[i];
@@ -450,7 +450,7 @@ static void hold(bnt_batch *b)
 }
 
 /* Hands out what was drawn, and begins the answers whose prompts have been fed. */
-static void settle(bnt_batch *b)
+static void settle(bnt_lockstep *b)
 {
     for (uint32_t i = 0; i < b->n_group; i++) {
         lane *const l = b->group[i];
@@ -471,7 +471,7 @@ static void settle(bnt_batch *b)
 }
 
 /* Everybody is where he was before the pass. */
-static void take_back(bnt_batch *b)
+static void take_back(bnt_lockstep *b)
 {
     for (uint32_t i = 0; i < b->n_group; i++) {
         lane *const l = b->group[i];
@@ -481,7 +481,7 @@ static void take_back(bnt_batch *b)
     }
 }
 
-static bantam_status run_group(bnt_batch *b, bantam_error *err)
+static bantam_status run_group(bnt_lockstep *b, bantam_error *err)
 {
     choose(b);
     share_rows(b);
@@ -509,7 +509,7 @@ static bantam_status run_group(bnt_batch *b, bantam_error *err)
     return BANTAM_OK;
 }
 
-bantam_status bnt_batch_step(bnt_batch *b, uint32_t *n_left, bantam_error *err)
+bantam_status bnt_lockstep_step(bnt_lockstep *b, uint32_t *n_left, bantam_error *err)
 {
     bantam_status status = BANTAM_OK;
 

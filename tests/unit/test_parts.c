@@ -1,10 +1,10 @@
-/* test_batch.c - where batches are cut, and that cutting changes no loss. */
+/* test_parts.c - where batches are cut, and that cutting changes no loss. */
 #include "train_rig.h"
 
 #include <math.h>
 
 #include "base/mem.h"
-#include "train/batch.h"
+#include "train/parts.h"
 
 /* Five sequences of 2, 3, 1, 4 and 2 rows; row i holds token i and weighs 2^i, but for the
  * third sequence, which counts for nothing. */
