@@ -9,7 +9,7 @@
 
 #include "session/lockstep.h"
 
-enum { VOICES = 7, PLACES = 4, MAX_PROMPT = 90, MAX_ANSWER = 24 };
+enum { VOICES = 7, PLACES = 4, MAX_PAST = 60, MAX_PROMPT = 90, MAX_ANSWER = 24, ASTRAY = 50 };
 
 static const struct {
     const char *model, *file;
@@ -29,6 +29,7 @@ enum { N_FAMILIES = sizeof families / sizeof families[0] };
 typedef struct voice {
     bantam_session_options options;
     bantam_sampling sampling;
+    uint32_t past[MAX_PAST], n_past; /* held before it joins */
     uint32_t prompt[MAX_PROMPT], n_prompt;
     uint32_t max_tokens;
     uint32_t answer[MAX_ANSWER]; /* alone */
@@ -85,7 +86,9 @@ static void make_voice(voice *v, const session_rig *r, uint32_t *state)
     v->n_prompt = 1 + chance(state, MAX_PROMPT);
     v->max_tokens = 1 + chance(state, MAX_ANSWER);
     rig_tokens(v->prompt, v->n_prompt, n_vocab, chance(state, 1000));
-    v->options.context_tokens = v->n_prompt + v->max_tokens + chance(state, 30);
+    if (chance(state, 2)) v->n_past = chance(state, MAX_PAST);
+    rig_tokens(v->past, v->n_past, n_vocab, chance(state, 1000));
+    v->options.context_tokens = v->n_past + v->n_prompt + v->max_tokens + ASTRAY;
     v->options.batch_tokens = 1 + chance(state, 40);
     v->options.kv = kvs[chance(state, 4)];
     bnt_sampling_init(&v->sampling);
@@ -97,6 +100,7 @@ static void make_voice(voice *v, const session_rig *r, uint32_t *state)
     bnt_session *const s = open_voice(r, v, 1);
     bantam_generation how = generation_of(v);
     bantam_answer answer;
+    rig_feed_all(s, v->past, v->n_past);
     rig_feed_all(s, v->prompt, v->n_prompt);
     if (bnt_session_generate(s, &how, note, v, &answer, &err)) fail_msg("%s", err.message);
     memcpy(v->logits, bnt_session_logits(s), n_vocab * sizeof *v->logits);
@@ -137,6 +141,13 @@ static void join(bnt_lockstep *b, const session_rig *r, voice *v, uint32_t threa
     bantam_error err = {0};
 
     v->session = open_voice(r, v, threads);
+    rig_feed_all(v->session, v->past, v->n_past);
+    if (v->n_past) { /* rows of windowed layers are gone afterwards */
+        uint32_t astray[ASTRAY];
+        rig_tokens(astray, ASTRAY, r->model->config.n_vocab, 3);
+        rig_feed_all(v->session, astray, ASTRAY);
+        assert_int_equal(bnt_session_rewind(v->session, v->n_past, &err), BANTAM_OK);
+    }
     v->n_heard = 0;
     v->done = false;
     if (bnt_lockstep_join(b, v->session, &request, &err)) fail_msg("%s", err.message);
@@ -163,7 +174,7 @@ static void go_on_alone(voice *v)
 
 static void assert_same(const session_rig *r, const voice *v)
 {
-    assert_int_equal(bnt_session_position(v->session), v->n_prompt + v->n_answer);
+    assert_int_equal(bnt_session_position(v->session), v->n_past + v->n_prompt + v->n_answer);
     assert_memory_equal(bnt_session_logits(v->session), v->logits,
                         r->model->config.n_vocab * sizeof *v->logits);
 }
