@@ -168,10 +168,13 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "slowest and fastest twelfth; the highest temperature and the mean clock; and "
             "joules per token, of the processor where the system shows its counters, else of "
             "the device where it runs on its battery. With --json each is one object, with "
-            "null where the system shows nothing; the last one holds the whole.",
-            {{"The usual numbers", "bantam bench model.gguf"},
-             {"Far into a context, for a program",
+            "null where the system shows nothing; the last one holds the whole.\n\n"
+            "With --sessions, one session makes -n tokens after a prompt of -p, and then N of "
+            "them make as many each, all in one pass over the weights for every token, in "
+            "turn: the tokens per second of all together.",
+            {{"The usual numbers, far into a context, for a program",
               "bantam bench model.gguf --depth 2048 -r 3 --json"},
+             {"Four answers at once", "bantam bench model.gguf --sessions 4 -p 64 -n 64"},
              {"Whether the speed lasts", "bantam bench model.gguf --sustain 10m"},
              {"At no more than 70 degrees",
               "bantam bench model.gguf --sustain 10m --max-temp 70"},

@@ -62,6 +62,9 @@ const cli_option cli_options[] = {
     {"sustain", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(BENCH), "TIME",
      "make tokens for that long, 90s, 10m, 1.5h, and tell how the speed lasts", NULL, NULL, 0,
      0, AT(bench.sustain)},
+    {"sessions", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(BENCH), "N",
+     "time N sessions that make their tokens in one pass, against one alone", NULL, NULL, 1, 64,
+     AT(bench.sessions)},
     /* train */
     {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE", "where to write the model",
      NULL, NULL, 0, 0, AT(out)},
