@@ -517,6 +517,10 @@ bantam_status bnt_lockstep_step(bnt_lockstep *b, uint32_t *n_left, bantam_error 
     if (b->stepping) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "batch: a step cannot be made within a step");
     }
+    if (b->cancelled) {
+        b->cancelled = 0;
+        return bnt_fail(err, BANTAM_ERR_CANCELLED, "cancelled");
+    }
     b->stepping = true;
     for (uint32_t i = 0; i < b->info.n_sessions; i++) {
         b->lanes[i].served = false;
