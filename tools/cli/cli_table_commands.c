@@ -19,9 +19,15 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "With --json one object is printed when the answer is complete. Without PROMPT, on "
             "a terminal, a conversation begins as in 'bantam chat'. A PROMPT that begins with "
             "a "
-            "dash stands after '--'.",
+            "dash stands after '--'.\n\n"
+            "With --prompts every line of FILE is answered by itself, --parallel of them at a "
+            "time. Each answer is the one the prompt would get alone, with the same --seed; "
+            "they are printed in the order of the file, an object a line: text, finish, "
+            "prompt_tokens, completion_tokens, with --json also tokens, and the line's id; or "
+            "error, and the others go on.",
             {{"Ask the built-in model", "bantam run \"Tell me a story about a dog.\""},
-             {"Ask something", "bantam run model.gguf \"Why is the sky blue?\""},
+             {"Many prompts, eight at a time",
+              "bantam run model.gguf --prompts asks.jsonl --parallel 8 -n 200"},
              {"Continue a text", "bantam run model.gguf --raw -n 64 \"Once upon a time\""},
              {"The answer, its tokens and times, for a program",
               "bantam run model.gguf --json --seed 1 \"Name a color.\""},

@@ -317,6 +317,13 @@ const cli_option cli_options[] = {
     {"load-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
      "go on after what FILE holds; PROMPT, if there is one, follows it", NULL, NULL, 0, 0,
      AT(load_state)},
+    {"prompts", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE.jsonl",
+     "answer all of a file, {\"prompt\": TEXT} a line, {\"id\": anything} with it; '-' for "
+     "standard input",
+     NULL, NULL, 0, 0, AT(many.prompts)},
+    {"parallel", 0, CLI_COUNT, CLI_GROUP_ANSWER, IN(RUN), "N",
+     "with --prompts: N answers at a time, in one pass over the weights for every token", "4",
+     NULL, 1, 64, AT(many.parallel)},
     {"draft", 0, CLI_TEXT, CLI_GROUP_ANSWER, ANSWERS | IN(BENCH), "MODEL",
      "a smaller model of the same vocabulary that guesses what comes next: the same answer, "
      "sooner; bench: time with guesses and without",
