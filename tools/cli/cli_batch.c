@@ -5,12 +5,14 @@
 
 #include <inttypes.h>
 
+/* Passes are the batch's: what a session computes by itself is little. */
 static bantam_session_options options_of(const cli_engine *e, const cli_args *args)
 {
+    enum { FEW_TOKENS = 64 };
     bantam_session_options o = cli_session_options(args, e->plan.context_tokens);
 
     o.context_tokens = e->plan.context_tokens;
-    o.batch_tokens = e->plan.batch_tokens;
+    o.batch_tokens = e->plan.batch_tokens < FEW_TOKENS ? e->plan.batch_tokens : FEW_TOKENS;
     o.kv = e->plan.kv;
     o.n_threads = 1;
     o.memory_bytes = 0; /* they are counted together */
