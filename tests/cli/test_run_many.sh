@@ -66,6 +66,7 @@ expect "a draft for many" 2 run "$MINI" --prompts "$T/asks.jsonl" --lookup
 expect "--parallel alone" 2 run "$MINI" hi --parallel 4
 expect "sixty-five at a time" 2 run "$MINI" --prompts "$T/asks.jsonl" --parallel 65
 
+expect "sessions far into a context" 2 bench "$MINI" --sessions 3 --depth 8
 run bench "$MINI" --sessions 3 -p 4 -n 8 -r 1 --json
 check "bench tells how many sessions there were" [ "$("$JSON" "$T/out" sessions)" = 3 ]
 for key in alone_tok_s together_tok_s each_tok_s speedup planned_bytes; do

@@ -321,6 +321,11 @@ int cli_bench(const cli_args *args)
     const uint32_t longest = args->prompt > args->predict ? args->prompt : args->predict;
     bantam_error err = {0};
 
+    if (args->bench.sessions && (args->bench.sustain || args->guess.draft || args->pace.rate ||
+                                 args->pace.limit > 0.0 || args->depth > 0)) {
+        return cli_usage("--sessions does not go with --sustain, --draft, --depth, --pace and "
+                         "--max-temp");
+    }
     if (args->bench.sessions) return cli_bench_sessions(args);
     if (args->bench.sustain) return cli_bench_sustain(args);
     if (args->guess.draft) return cli_bench_draft(args);
