@@ -740,6 +740,7 @@ BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out
 }
 #endif
 
+#include "bantam/batch.h"
 #include "bantam/compare.h"
 #include "bantam/fit.h"
 #include "bantam/interest.h"

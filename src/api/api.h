@@ -19,6 +19,9 @@ struct bantam_model {
     bool describe_only;
 };
 
+/* What is behind the handle. */
+bnt_session *bnt_api_session(bantam_session *session);
+
 /* The instruction sets up to a level; NULL: all of this machine. */
 bantam_status bnt_api_cpu_flags(const char *name, unsigned *out, bantam_error *err);
 

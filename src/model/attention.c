@@ -162,23 +162,28 @@ static void store(const bnt_pass *p, const bnt_kv_layer *l, uint32_t head, uint3
     memcpy(bnt_kv_value_row(p->kv, l, head, slot), row, p->kv->row_bytes);
 }
 
-typedef struct storing {
+/* What tasks over the tokens of one text or several begin with. */
+typedef struct texts {
     const bnt_pass *pass;
-    const bnt_kv_layer *cache;
-} storing;
+    uint32_t layer;
+} texts;
+
+static const bnt_share by_token = {1, 1};
 
 static void store_token(void *context, size_t t, uint32_t thread)
 {
-    const storing *const s = context;
-    for (uint32_t head = 0; head < s->pass->model->config.n_kv_heads; head++) {
-        store(s->pass, s->cache, head, (uint32_t)t, s->pass->work[thread].attention);
+    const texts *const all = context;
+    const bnt_pass one = bnt_pass_find(all->pass, by_token, &t);
+    const bnt_kv_layer *const cache = &one.kv->layers[all->layer];
+    for (uint32_t head = 0; head < one.model->config.n_kv_heads; head++) {
+        store(&one, cache, head, (uint32_t)t, one.work[thread].attention);
     }
 }
 
 void bnt_store_kv(const bnt_pass *p, uint32_t layer)
 {
-    storing s = {p, &p->kv->layers[layer]};
-    bnt_pass_run(p, store_token, &s, p->n);
+    texts all = {p, layer};
+    bnt_pass_run(p, store_token, &all, p->n);
 }
 
 /* ---- chunks --------------------------------------------------------------------------------
@@ -360,10 +365,17 @@ static attending attending_of(const bnt_pass *p, uint32_t layer)
 /* ---- many tokens: a task is one kv head and a few tokens, over all they see
  * ------------------ */
 
+static bnt_share share_of(const bnt_pass *p)
+{
+    const bnt_config *const c = &p->model->config;
+    return (bnt_share){tokens_of_task(c), c->n_kv_heads};
+}
+
 static void attend_tokens(void *context, size_t task, uint32_t thread)
 {
-    const attending *const a = context;
-    const bnt_pass *const p = a->pass;
+    const texts *const all = context;
+    const bnt_pass one = bnt_pass_find(all->pass, share_of(all->pass), &task), *const p = &one;
+    const attending its = attending_of(p, all->layer), *const a = &its;
     const bnt_config *const config = &p->model->config;
     const bnt_kernels *const kernels = &p->model->kernels;
     const size_t dim = config->head_dim;
@@ -378,6 +390,7 @@ static void attend_tokens(void *context, size_t task, uint32_t thread)
     r.t_begin = t_begin;
     r.t_end = t_end;
 
+    if (p->decode) store(p, a->cache, r.kv_head, 0, r.keys);
     for (uint32_t t = t_begin; t < t_end; t++) {
         turn_queries(p, t, r.kv_head * a->group, a->group,
                      r.q + (size_t)(t - t_begin) * a->group * dim);
@@ -441,21 +454,22 @@ static void attend_part(void *context, size_t task, uint32_t thread)
 
 uint32_t bnt_attention_segments(const bnt_pass *p, uint32_t layer)
 {
+    if (!p->decode || p->n_strands) return 0;
     const attending a = attending_of(p, layer);
     return p->pos / SEGMENT + 1 - a.first;
 }
 
 void bnt_attend(const bnt_pass *p, uint32_t layer)
 {
-    const uint32_t n_kv_heads = p->model->config.n_kv_heads;
-    attending a = attending_of(p, layer);
+    const uint32_t n_segments = bnt_attention_segments(p, layer);
+    texts all = {p, layer};
 
-    if (p->decode) {
-        bnt_pass_run(p, attend_part, &a, (size_t)bnt_attention_segments(p, layer) * n_kv_heads);
+    if (n_segments) {
+        attending a = attending_of(p, layer);
+        bnt_pass_run(p, attend_part, &a, (size_t)n_segments * p->model->config.n_kv_heads);
         return;
     }
-    const size_t n_blocks = ((size_t)p->n + a.tokens - 1) / a.tokens;
-    bnt_pass_run(p, attend_tokens, &a, n_blocks * n_kv_heads);
+    bnt_pass_run(p, attend_tokens, &all, bnt_pass_tasks(p, share_of(p)));
 }
 
 void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out)

@@ -52,7 +52,7 @@ static void run_layer(const bnt_pass *p, const bnt_pass *on, uint32_t index)
     const bnt_config *const c = &p->model->config;
     const bnt_layer *const layer = &p->model->layers[index];
     const bnt_input attended = {.x = on->a,
-                                .n_parts = on->decode ? bnt_attention_segments(on, index) : 0,
+                                .n_parts = bnt_attention_segments(on, index),
                                 .n = on->n,
                                 .columns = c->n_heads * c->head_dim};
     const bnt_product o = {
@@ -134,9 +134,9 @@ static bantam_status run(const bnt_forward *f, const bnt_pass *p, float *logits,
     return bnt_model_check(p->model, err);
 }
 
-/* The pass of n tokens from pos on, its buffers out of f->scratch and its angles filled in. */
+/* The pass of n tokens from pos on, its buffers out of f->scratch. */
 static bantam_status begin(const bnt_forward *f, bnt_pass *p, uint32_t n, uint32_t pos,
-                           bnt_span call, bantam_error *err)
+                           bantam_error *err)
 {
     *p = (bnt_pass){.model = f->model,
                     .kv = f->kv,
@@ -150,8 +150,21 @@ static bantam_status begin(const bnt_forward *f, bnt_pass *p, uint32_t n, uint32
     if (!bnt_pass_take(p, bnt_pool_threads(f->pool), f->scratch)) {
         return bnt_fail(err, BANTAM_ERR_INVALID, "the scratch arena is too small for the pass");
     }
-    bnt_rope_fill(p->cosines, p->sines, p->model, pos, n, call);
     return BANTAM_OK;
+}
+
+/* The angles of all rows. */
+static void fill_angles(bnt_pass *p, const bnt_strand *strands, uint32_t n_strands)
+{
+    const size_t n_pairs = p->model->config.rope_dims / 2;
+    size_t row = 0;
+
+    for (uint32_t i = 0; i < n_strands; i++) {
+        const bnt_strand *const s = &strands[i];
+        bnt_rope_fill(p->cosines + row * n_pairs, p->sines + row * n_pairs, p->model, s->pos,
+                      s->n, s->call);
+        row += s->n;
+    }
 }
 
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,
@@ -162,8 +175,35 @@ bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint
 
     bnt_pass p;
     const size_t mark = bnt_arena_mark(f->scratch);
-    bantam_status status = begin(f, &p, n_tokens, pos, call, err);
+    const bnt_strand all = {f->kv, n_tokens, pos, call};
+    bantam_status status = begin(f, &p, n_tokens, pos, err);
     if (!status) {
+        fill_angles(&p, &all, 1);
+        bnt_embed(&p, tokens);
+        status = run(f, &p, logits, n_rows, err);
+    }
+    bnt_arena_reset(f->scratch, mark);
+    return status;
+}
+
+bantam_status bnt_forward_strands(const bnt_forward *f, const uint32_t *tokens,
+                                  const bnt_strand *strands, uint32_t n_strands, float *logits,
+                                  uint32_t n_rows, bantam_error *err)
+{
+    const size_t mark = bnt_arena_mark(f->scratch);
+    uint32_t n = 0;
+    bnt_pass p;
+
+    for (uint32_t i = 0; i < n_strands; i++) {
+        n += strands[i].n;
+    }
+    if (n == 0) return BANTAM_OK;
+    bantam_status status = begin(f, &p, n, 0, err);
+    if (!status) {
+        p.strands = strands;
+        p.n_strands = n_strands;
+        p.decode = n == n_strands && n == n_rows;
+        fill_angles(&p, strands, n_strands);
         bnt_embed(&p, tokens);
         status = run(f, &p, logits, n_rows, err);
     }
@@ -175,12 +215,13 @@ bantam_status bnt_forward_layer(const bnt_forward *f, uint32_t layer, float *x,
                                 uint32_t n_tokens, bantam_error *err)
 {
     const size_t mark = bnt_arena_mark(f->scratch);
-    const bnt_span call = {0, n_tokens};
+    const bnt_strand all = {f->kv, n_tokens, 0, {0, n_tokens}};
     const size_t bytes = (size_t)n_tokens * f->model->config.n_embd * sizeof *x;
     bnt_pass p;
 
-    bantam_status status = begin(f, &p, n_tokens, 0, call, err);
+    bantam_status status = begin(f, &p, n_tokens, 0, err);
     if (!status) {
+        fill_angles(&p, &all, 1);
         memcpy(p.x, x, bytes);
         run_layer(&p, &p, layer);
         memcpy(x, p.x, bytes);

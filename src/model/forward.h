@@ -78,6 +78,13 @@ typedef struct bnt_span {
     uint32_t first, n;
 } bnt_span;
 
+/* Some rows of a pass: n tokens of one text, at positions pos, pos + 1, ... of its cache. */
+typedef struct bnt_strand {
+    bnt_kv *kv;
+    uint32_t n, pos;
+    bnt_span call; /* as bnt_forward_run() takes it */
+} bnt_strand;
+
 /* Computes tokens[0..n_tokens) at positions pos, pos + 1, ... . All earlier positions that the
  * layers can see are in the cache. logits is (n_rows, n_vocab): of the last token for n_rows 1,
  * of the last n_rows in general, not computed for n_rows 0 (logits may be NULL); with f->take
@@ -87,6 +94,15 @@ typedef struct bnt_span {
 bantam_status bnt_forward_run(const bnt_forward *f, const uint32_t *tokens, uint32_t n_tokens,
                               uint32_t pos, bnt_span call, float *logits, uint32_t n_rows,
                               bantam_error *err);
+
+/* As bnt_forward_run(), of several texts in one pass over the weights: tokens are those of
+ * strand after strand, at most the batch that the scratch is for. Caches may differ in type and
+ * length; f->kv is not looked at. Two strands may be of one cache where the second goes on from
+ * the first: so the rows whose logits are wanted, which are the last ones of the pass, need not
+ * be the last ones of their texts' pieces. f->tap is NULL. */
+bantam_status bnt_forward_strands(const bnt_forward *f, const uint32_t *tokens,
+                                  const bnt_strand *strands, uint32_t n_strands, float *logits,
+                                  uint32_t n_rows, bantam_error *err);
 
 /* One layer for a text of its own: x (n_tokens, n_embd), what the layers before made of tokens
  * at positions 0, 1, ..., becomes what this one makes of it. n_tokens is 2 or more. The layer's

@@ -123,24 +123,77 @@ void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tas
     }
 }
 
-bnt_pass bnt_pass_tail(const bnt_pass *p, uint32_t n)
+/* Rows skipped .. skipped + n of a pass. */
+static bnt_pass part_of(const bnt_pass *p, size_t skipped, uint32_t n)
 {
     const bnt_config *const c = &p->model->config;
-    const size_t skipped = p->n - n;
     const size_t heads = (size_t)c->n_heads * c->head_dim;
     const size_t kv = (size_t)c->n_kv_heads * c->head_dim;
-    bnt_pass tail = *p;
+    bnt_pass part = *p;
 
-    tail.n = n;
-    tail.decode = p->decode && n > 0;
-    tail.pos += (uint32_t)skipped;
-    tail.x += skipped * c->n_embd;
-    tail.q += skipped * heads;
-    tail.k += skipped * kv;
-    tail.v += skipped * kv;
-    tail.a += skipped * heads;
-    tail.h += skipped * c->n_ffn;
-    tail.cosines += skipped * (c->rope_dims / 2);
-    tail.sines += skipped * (c->rope_dims / 2);
-    return tail;
+    part.n = n;
+    part.decode = p->decode && n > 0;
+    part.pos += (uint32_t)skipped;
+    part.skipped += (uint32_t)skipped;
+    part.x += skipped * c->n_embd;
+    part.q += skipped * heads;
+    part.k += skipped * kv;
+    part.v += skipped * kv;
+    part.a += skipped * heads;
+    part.h += skipped * c->n_ffn;
+    part.cosines += skipped * (c->rope_dims / 2);
+    part.sines += skipped * (c->rope_dims / 2);
+    return part;
+}
+
+bnt_pass bnt_pass_tail(const bnt_pass *p, uint32_t n)
+{
+    return part_of(p, p->n - n, n);
+}
+
+/* Rows of a strand that are in the pass; first is the strand's first row of all. */
+static uint32_t rows_of(const bnt_pass *p, const bnt_strand *s, uint32_t first)
+{
+    const uint32_t end = first + s->n;
+    const uint32_t from = first > p->skipped ? first : p->skipped;
+    return end > from ? end - from : 0;
+}
+
+static size_t tasks_of(bnt_share share, uint32_t n)
+{
+    return ((size_t)n + share.tokens - 1) / share.tokens * share.times;
+}
+
+size_t bnt_pass_tasks(const bnt_pass *p, bnt_share share)
+{
+    size_t n_tasks = 0;
+    uint32_t first = 0;
+
+    if (!p->n_strands) return tasks_of(share, p->n);
+    for (uint32_t i = 0; i < p->n_strands; first += p->strands[i++].n) {
+        n_tasks += tasks_of(share, rows_of(p, &p->strands[i], first));
+    }
+    return n_tasks;
+}
+
+bnt_pass bnt_pass_find(const bnt_pass *p, bnt_share share, size_t *task)
+{
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; i < p->n_strands; first += p->strands[i++].n) {
+        const bnt_strand *const s = &p->strands[i];
+        const uint32_t n = rows_of(p, s, first);
+        const size_t n_tasks = tasks_of(share, n);
+        if (*task >= n_tasks) {
+            *task -= n_tasks;
+            continue;
+        }
+        const uint32_t from = first + s->n - n;
+        bnt_pass one = part_of(p, from - p->skipped, n);
+        one.kv = s->kv;
+        one.pos = s->pos + (from - first);
+        one.n_strands = 0;
+        return one;
+    }
+    return *p;
 }

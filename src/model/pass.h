@@ -38,7 +38,10 @@ typedef struct bnt_pass {
     const bnt_adapter_use *adapters; /* (n_adapters) */
     uint32_t n_adapters;
     uint32_t n, pos;
-    bool decode;    /* it began with one token: attention is cut into parts */
+    const bnt_strand *strands; /* (n_strands) whose rows these are; kv and pos mean nothing */
+    uint32_t n_strands;        /* 0: all of kv, from pos on */
+    uint32_t skipped;          /* rows of the strands that lie before those of this pass */
+    bool decode;    /* every text has one token, which goes on: attention stores its key */
     bnt_tap_fn tap; /* or NULL; sees inputs */
     void *tap_user;
 
@@ -65,6 +68,17 @@ void bnt_pass_run(const bnt_pass *p, bnt_task_fn fn, void *context, size_t n_tas
 
 /* The last n tokens of a pass, as a pass of its own over the same buffers. */
 bnt_pass bnt_pass_tail(const bnt_pass *p, uint32_t n);
+
+/* Tasks that a text is cut into: `times` for every so many tokens of it. */
+typedef struct bnt_share {
+    uint32_t tokens, times;
+} bnt_share;
+
+/* How many they are of all texts in the pass, counted on from strand to strand. */
+size_t bnt_pass_tasks(const bnt_pass *p, bnt_share share);
+/* The text that *task is of, as a pass of its own; *task becomes its number among that text's.
+ */
+bnt_pass bnt_pass_find(const bnt_pass *p, bnt_share share, size_t *task);
 
 /* x = the embeddings of tokens (n). */
 void bnt_embed(const bnt_pass *p, const uint32_t *tokens);
@@ -116,11 +130,11 @@ enum { BNT_TASK_GROUPS = 8 };
 /* Turns k and stores k and v in the layer's cache. */
 void bnt_store_kv(const bnt_pass *p, uint32_t layer);
 
-/* Turns q and sees what it sees in the layer's cache: a (n, heads*hd), or, in a decode,
- * parts. In a decode it also does what bnt_store_kv() does. */
+/* Turns q and sees what it sees in the layer's cache: a (n, heads*hd), or, in a decode of one
+ * text, parts. In a decode it also does what bnt_store_kv() does. */
 void bnt_attend(const bnt_pass *p, uint32_t layer);
 
-/* How many parts, and the row (heads*hd) that they make. */
+/* How many parts, 0 where a is there, and the row (heads*hd) that they make. */
 uint32_t bnt_attention_segments(const bnt_pass *p, uint32_t layer);
 void bnt_attention_merge(const bnt_pass *p, uint32_t n_segments, float *out);
 

@@ -52,7 +52,7 @@ uint64_t bnt_adapters_bytes(const bnt_adapter_use *uses, uint32_t n)
     return bytes;
 }
 
-static bool in_use(const bnt_session *s, const bnt_adapter_use *uses, uint32_t n)
+bool bnt_session_adapted(const bnt_session *s, const bnt_adapter_use *uses, uint32_t n)
 {
     if (n != s->n_adapters) return false;
     for (uint32_t i = 0; i < n; i++) {
@@ -81,8 +81,11 @@ bantam_status bnt_session_set_adapters(bnt_session *s, const bantam_adapter *con
     uint32_t n_uses = 0;
     bnt_arena scratch = {0};
 
-    bantam_status status = bnt_adapters_list(uses, &n_uses, s->model, adapters, scales, n, err);
-    if (status || in_use(s, uses, n_uses)) return status;
+    bantam_status status = bnt_session_check_free(s, err);
+    if (!status) {
+        status = bnt_adapters_list(uses, &n_uses, s->model, adapters, scales, n, err);
+    }
+    if (status || bnt_session_adapted(s, uses, n_uses)) return status;
 
     const size_t plain = bnt_forward_cost(s->model, s->batch, s->context, n_threads);
     const size_t cost =

@@ -41,6 +41,8 @@ struct bnt_session {
 
     bnt_ahead ahead; /* owns what it owns; all zero: nothing is guessed */
 
+    struct bantam_batch *in; /* the batch that makes an answer of it, or NULL; borrowed */
+
     /* Set by bnt_session_cancel() from any thread or a signal handler, cleared by the call that
      * reports it. Atomic for that alone: it orders nothing else. */
     atomic_int cancelled;
@@ -50,11 +52,18 @@ struct bnt_session {
 bantam_status bnt_adapters_list(bnt_adapter_use *out, uint32_t *n_out, const bnt_model *model,
                                 const bantam_adapter *const *adapters, const float *scales,
                                 size_t n, bantam_error *err);
+/* Whether the session uses these, and no others. */
+bool bnt_session_adapted(const bnt_session *s, const bnt_adapter_use *uses, uint32_t n);
 /* Memory that they hold. */
 uint64_t bnt_adapters_bytes(const bnt_adapter_use *uses, uint32_t n);
 
+/* BANTAM_ERR_INVALID where a batch is at work on the session: nobody else may be then. */
+bantam_status bnt_session_check_free(const bnt_session *s, bantam_error *err);
+
 /* BANTAM_ERR_CANCELLED, once, where the session was told to stop. */
 bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err);
+/* What a call begins with that computes: both. */
+bantam_status bnt_session_begin(bnt_session *s, bantam_error *err);
 
 /* BANTAM_ERR_INVALID where there are no logits to choose from. */
 bantam_status bnt_session_need_logits(const bnt_session *s, bantam_error *err);
@@ -66,6 +75,20 @@ bantam_status bnt_session_feed_rows(bnt_session *s, const uint32_t *tokens, uint
                                     bantam_error *err);
 /* Holds one more token, whose keys and values are there, with its logits. */
 void bnt_session_step(bnt_session *s, uint32_t token, const float *logits);
+
+/* ---- of a pass that a batch runs ----
+ *
+ * What a feed does, in pieces: check; ready, before the first of the pass's pieces; touch, for
+ * every piece; hold, when all of them are computed. Nothing the session holds changes before
+ * that. */
+
+/* As bnt_session_feed() has it: whether the tokens are some, and fit. */
+bantam_status bnt_session_check(const bnt_session *s, const uint32_t *tokens, size_t n,
+                                bantam_error *err);
+/* Makes the cache hold all that a pass from the position on looks at. */
+bantam_status bnt_session_ready(bnt_session *s, bantam_error *err);
+/* Holds n more tokens, fed as one call; row (n_vocab) are their logits, and copied. */
+void bnt_session_hold(bnt_session *s, const uint32_t *tokens, uint32_t n, const float *row);
 
 /* What one drawn token came to. */
 typedef struct bnt_drawn {
@@ -80,9 +103,12 @@ typedef struct bnt_draw_how {
     bool logprob;
 } bnt_draw_how;
 
-/* Draws from the current logits and feeds the token. On failure the sampler is as before. */
-bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, bnt_drawn *out,
-                               bantam_error *err);
+/* Draws from the current logits, and feeds nothing. before (BNT_SAMPLER_STATE) is the sampler
+ * as it was, for bnt_session_undraw() where the token cannot be fed. On failure all is as
+ * before. */
+bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, uint8_t *before,
+                               bnt_drawn *out, bantam_error *err);
+void bnt_session_undraw(bnt_session *s, const uint8_t *before);
 
 /* The text a token adds to an answer; nothing for control and unknown tokens, as decoding has
  * it. */

@@ -77,8 +77,8 @@ static bantam_status recover(bnt_session *s, bool cancellable, bantam_error *err
     return BANTAM_OK;
 }
 
-static bantam_status check_tokens(const bnt_session *s, const uint32_t *tokens, size_t n,
-                                  bantam_error *err)
+bantam_status bnt_session_check(const bnt_session *s, const uint32_t *tokens, size_t n,
+                                bantam_error *err)
 {
     const uint32_t left = s->context - s->position;
 
@@ -122,8 +122,8 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
 {
     float *const next = s->logits == s->rows ? bnt_session_spare(s) : s->rows;
 
-    bantam_status status = bnt_session_check_cancel(s, err);
-    if (!status) status = check_tokens(s, tokens, n, err);
+    bantam_status status = bnt_session_begin(s, err);
+    if (!status) status = bnt_session_check(s, tokens, n, err);
     if (status || !n) return status;
 
     const work w = {.tokens = tokens,
@@ -141,8 +141,8 @@ bantam_status bnt_session_feed(bnt_session *s, const uint32_t *tokens, size_t n,
 bantam_status bnt_session_feed_rows(bnt_session *s, const uint32_t *tokens, uint32_t n,
                                     bantam_error *err)
 {
-    bantam_status status = bnt_session_check_cancel(s, err);
-    if (!status) status = check_tokens(s, tokens, n, err);
+    bantam_status status = bnt_session_begin(s, err);
+    if (!status) status = bnt_session_check(s, tokens, n, err);
     if (status) return status;
 
     const work w = {.tokens = tokens, .n = n, .pos = s->position, .cancellable = true};
@@ -160,6 +160,19 @@ void bnt_session_step(bnt_session *s, uint32_t token, const float *logits)
     s->call = s->position;
     s->tokens[s->position++] = token;
     s->logits = logits;
+}
+
+bantam_status bnt_session_ready(bnt_session *s, bantam_error *err)
+{
+    bnt_ahead_forget(s, s->position);
+    return recover(s, true, err);
+}
+
+void bnt_session_hold(bnt_session *s, const uint32_t *tokens, uint32_t n, const float *row)
+{
+    const work w = {.tokens = tokens, .n = n, .pos = s->position, .call = {s->position, n}};
+    memcpy(s->rows, row, s->n_vocab * sizeof *row);
+    advance(s, &w, s->rows);
 }
 
 /* Rows on their way out, logits or states: whom they go to, and how far the work has come. */
@@ -209,8 +222,8 @@ static bantam_status score(bnt_session *s, const uint32_t *tokens, size_t n, sco
     const size_t row_bytes = s->n_vocab * sizeof *s->rows;
     float *const spare = bnt_session_spare(s);
 
-    bantam_status status = bnt_session_check_cancel(s, err);
-    if (!status) status = check_tokens(s, tokens, n, err);
+    bantam_status status = bnt_session_begin(s, err);
+    if (!status) status = bnt_session_check(s, tokens, n, err);
     if (status || !n) return status;
 
     const work w = {.tokens = tokens,

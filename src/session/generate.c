@@ -5,9 +5,9 @@
  * token is forbidden there, and the draw is repeated. All memory is taken before the first
  * token.
  */
+#include "session/generate.h"
 #include "base/mem.h"
 #include "base/options.h"
-#include "session/core.h"
 #include "session/spell.h"
 #include "session/stream.h"
 
@@ -23,7 +23,7 @@ typedef struct forbidden {
     uint32_t index, token;
 } forbidden;
 
-typedef struct generator {
+struct bnt_generator {
     bnt_session *session;
     bantam_generation options;
     bantam_step_fn fn;
@@ -38,9 +38,10 @@ typedef struct generator {
     bool told; /* by the callback to stop */
     forbidden forbidden[MAX_FORBIDDEN];
     uint32_t n_forbidden, n_redraws;
-} generator;
+    uint8_t before[BNT_SAMPLER_STATE]; /* the sampler, before the last draw */
+};
 
-static void generator_close(generator *g)
+void bnt_generator_close(bnt_generator *g)
 {
     if (!g) return;
     bnt_stream_deinit(&g->stream);
@@ -48,11 +49,12 @@ static void generator_close(generator *g)
     bnt_free(g);
 }
 
-static bantam_status generator_open(generator **out, bnt_session *s,
-                                    const bantam_generation *options, bantam_error *err)
+bantam_status bnt_generator_open(bnt_generator **out, bnt_session *s,
+                                 const bantam_generation *options, bantam_step_fn fn,
+                                 void *user, bantam_error *err)
 {
     *out = NULL;
-    generator *const g = bnt_calloc(1, sizeof *g);
+    bnt_generator *const g = bnt_calloc(1, sizeof *g);
     if (!g) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for an answer");
 
     bantam_status status =
@@ -72,23 +74,35 @@ static bantam_status generator_open(generator **out, bnt_session *s,
     if (status) goto fail;
 
     g->session = s;
-    g->start = s->position;
-    g->call = s->call;
+    g->fn = fn;
+    g->user = user;
+    if (!g->options.max_tokens) g->options.max_tokens = UINT32_MAX;
     *out = g;
     return BANTAM_OK;
 
 fail:
-    generator_close(g);
+    bnt_generator_close(g);
     return status;
 }
 
-static bool forcing(const generator *g)
+void bnt_generator_begin(bnt_generator *g)
+{
+    g->start = g->session->position;
+    g->call = g->session->call;
+}
+
+bool bnt_generator_done(const bnt_generator *g)
+{
+    return g->done;
+}
+
+static bool forcing(const bnt_generator *g)
 {
     return g->stream.total < g->stream.forced;
 }
 
 /* Marks the tokens that may come next; false where all may. */
-static bool mask(generator *g, bool *redrawn)
+static bool mask(bnt_generator *g, bool *redrawn)
 {
     uint8_t *const allow = g->session->allow;
 
@@ -106,13 +120,13 @@ static bool mask(generator *g, bool *redrawn)
     return true;
 }
 
-static void end(generator *g, bantam_finish finish)
+static void end(bnt_generator *g, bantam_finish finish)
 {
     g->finish = finish;
     g->done = true;
 }
 
-static bantam_status hand_out(generator *g, const bantam_step *step, bantam_error *err)
+static bantam_status hand_out(bnt_generator *g, const bantam_step *step, bantam_error *err)
 {
     g->n_redraws = 0;
     if (!g->fn || g->fn(g->user, step)) return BANTAM_OK;
@@ -122,7 +136,7 @@ static bantam_status hand_out(generator *g, const bantam_step *step, bantam_erro
 
 /* Forbids a token at its place. What was forbidden behind it belonged to another text, what was
  * forbidden before the first step not handed out is settled. False where it is too much. */
-static bool forbid(generator *g, uint32_t index, uint32_t token)
+static bool forbid(bnt_generator *g, uint32_t index, uint32_t token)
 {
     uint32_t kept = 0;
 
@@ -139,7 +153,7 @@ static bool forbid(generator *g, uint32_t index, uint32_t token)
 }
 
 /* Takes the session back to the place of the answer's token number index. */
-static bantam_status draw_back(generator *g, uint32_t index, bantam_error *err)
+static bantam_status draw_back(bnt_generator *g, uint32_t index, bantam_error *err)
 {
     const uint32_t position = g->start + index;
     const bantam_status status =
@@ -150,35 +164,40 @@ static bantam_status draw_back(generator *g, uint32_t index, bantam_error *err)
     return status;
 }
 
-/* One token of the answer, or its end. */
-static bantam_status go_on(generator *g, bantam_error *err)
+bantam_status bnt_generator_choose(bnt_generator *g, bnt_drawn *drawn, bantam_error *err)
 {
     bnt_session *const s = g->session;
     bnt_draw_how how = {.feed_stops = g->options.ignore_stop_tokens, .logprob = true};
-    uint32_t back = 0, token = 0;
     bool redrawn = false;
-    bantam_step step;
-    bnt_drawn drawn;
 
     if (s->position == s->context || g->n_tokens == g->options.max_tokens) {
         end(g, BANTAM_FINISH_LENGTH);
         return BANTAM_OK;
     }
     how.masked = mask(g, &redrawn);
-    bantam_status status = bnt_session_draw(s, how, &drawn, err);
+    const bantam_status status = bnt_session_draw(s, how, g->before, drawn, err);
     if (status == BANTAM_ERR_INVALID && redrawn) { /* nothing is left that is not banned */
         end(g, BANTAM_FINISH_STOP);
         return BANTAM_OK;
     }
-    if (status) return status;
-    if (drawn.ended) {
-        end(g, BANTAM_FINISH_STOP);
-        return BANTAM_OK;
-    }
+    if (!status && drawn->ended) end(g, BANTAM_FINISH_STOP);
+    return status;
+}
+
+void bnt_generator_unchoose(bnt_generator *g)
+{
+    bnt_session_undraw(g->session, g->before);
+}
+
+bantam_status bnt_generator_settle(bnt_generator *g, const bnt_drawn *drawn, bantam_error *err)
+{
+    bantam_status status = BANTAM_OK;
+    uint32_t back = 0, token = 0;
+    bantam_step step;
 
     g->n_tokens++;
-    switch (bnt_stream_put(&g->stream, drawn.token, drawn.logprob,
-                           bnt_session_text(s, drawn.token), &back, &token)) {
+    switch (bnt_stream_put(&g->stream, drawn->token, drawn->logprob,
+                           bnt_session_text(g->session, drawn->token), &back, &token)) {
     case BNT_STREAM_BANNED:
         if (!forbid(g, back, token)) end(g, BANTAM_FINISH_STOP);
         return draw_back(g, back, err);
@@ -193,24 +212,10 @@ static bantam_status go_on(generator *g, bantam_error *err)
     return status;
 }
 
-bantam_status bnt_session_generate(bnt_session *s, const bantam_generation *options,
-                                   bantam_step_fn fn, void *user, bantam_answer *out,
+bantam_status bnt_generator_finish(bnt_generator *g, bantam_status status, bantam_answer *out,
                                    bantam_error *err)
 {
     bantam_step step;
-    generator *g = NULL;
-
-    if (out) memset(out, 0, sizeof *out);
-    bantam_status status = bnt_session_need_logits(s, err);
-    if (!status) status = generator_open(&g, s, options, err);
-    if (status) return status;
-
-    g->fn = fn;
-    g->user = user;
-    if (!g->options.max_tokens) g->options.max_tokens = UINT32_MAX;
-    status = bnt_session_check_cancel(s, err);
-    while (!status && !g->done)
-        status = go_on(g, err);
 
     /* Text that waited is the answer's too, unless nobody wants to hear it. */
     while (!g->told && bnt_stream_flush(&g->stream, &step)) {
@@ -221,6 +226,38 @@ bantam_status bnt_session_generate(bnt_session *s, const bantam_generation *opti
         out->finish = status ? BANTAM_FINISH_CANCELLED : g->finish;
         out->n_tokens = g->n_tokens;
     }
-    generator_close(g);
+    return status;
+}
+
+/* One token of the answer, or its end. */
+static bantam_status go_on(bnt_generator *g, bantam_error *err)
+{
+    bnt_drawn drawn;
+
+    bantam_status status = bnt_generator_choose(g, &drawn, err);
+    if (status || g->done) return status;
+    status = bnt_ahead_feed(g->session, &drawn.token, err);
+    if (!status) return bnt_generator_settle(g, &drawn, err);
+    bnt_generator_unchoose(g);
+    return status;
+}
+
+bantam_status bnt_session_generate(bnt_session *s, const bantam_generation *options,
+                                   bantam_step_fn fn, void *user, bantam_answer *out,
+                                   bantam_error *err)
+{
+    bnt_generator *g = NULL;
+
+    if (out) memset(out, 0, sizeof *out);
+    bantam_status status = bnt_session_need_logits(s, err);
+    if (!status) status = bnt_generator_open(&g, s, options, fn, user, err);
+    if (status) return status;
+
+    bnt_generator_begin(g);
+    status = bnt_session_begin(s, err);
+    while (!status && !g->done)
+        status = go_on(g, err);
+    status = bnt_generator_finish(g, status, out, err);
+    bnt_generator_close(g);
     return status;
 }

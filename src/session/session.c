@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "model/kv_row.h"
 #include "session/core.h"
+#include "session/lockstep.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -277,6 +278,7 @@ fail:
 void bnt_session_close(bnt_session *s)
 {
     if (!s) return;
+    if (s->in) (void)bnt_lockstep_leave(s->in, s, NULL);
     bnt_ahead_close(&s->ahead);
     bnt_sampler_close(s->sampler);
     bnt_pool_close(s->pool);
@@ -312,6 +314,8 @@ uint32_t bnt_session_token(const bnt_session *s, uint32_t position)
 
 bantam_status bnt_session_rewind(bnt_session *s, uint32_t n_tokens, bantam_error *err)
 {
+    const bantam_status status = bnt_session_check_free(s, err);
+    if (status) return status;
     if (n_tokens > s->position) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "rewind to %" PRIu32 " tokens: the session holds %" PRIu32, n_tokens,
@@ -328,6 +332,14 @@ void bnt_session_cancel(bnt_session *s)
     s->cancelled = 1;
 }
 
+bantam_status bnt_session_check_free(const bnt_session *s, bantam_error *err)
+{
+    if (!s->in) return BANTAM_OK;
+    return bnt_fail(err, BANTAM_ERR_INVALID,
+                    "the session is in a batch, which makes its answer: it is free again when "
+                    "that is done");
+}
+
 bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err)
 {
     if (!s->cancelled) return BANTAM_OK;
@@ -335,11 +347,19 @@ bantam_status bnt_session_check_cancel(bnt_session *s, bantam_error *err)
     return bnt_fail(err, BANTAM_ERR_CANCELLED, "cancelled");
 }
 
+bantam_status bnt_session_begin(bnt_session *s, bantam_error *err)
+{
+    const bantam_status status = bnt_session_check_free(s, err);
+    return status ? status : bnt_session_check_cancel(s, err);
+}
+
 /* ---- choosing tokens ---- */
 
 bantam_status bnt_session_set_sampling(bnt_session *s, const bantam_sampling *sampling,
                                        bantam_error *err)
 {
+    const bantam_status status = bnt_session_check_free(s, err);
+    if (status) return status;
     return bnt_sampler_configure(s->sampler, sampling, s->tokenizer ? token_text : NULL,
                                  s->tokenizer, err);
 }
@@ -352,31 +372,32 @@ bantam_status bnt_session_need_logits(const bnt_session *s, bantam_error *err)
                     s->position ? ", a rewind has dropped them" : "");
 }
 
-bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, bnt_drawn *out,
-                               bantam_error *err)
+bantam_status bnt_session_draw(bnt_session *s, bnt_draw_how how, uint8_t *before,
+                               bnt_drawn *out, bantam_error *err)
 {
-    uint8_t before[BNT_SAMPLER_STATE];
     bnt_drawn drawn = {0};
 
     memset(out, 0, sizeof *out);
     bnt_sampler_save(s->sampler, before);
     bantam_status status = bnt_sampler_draw(s->sampler, s->logits, s->tokens, s->position,
                                             how.masked ? s->allow : NULL, &drawn.token, err);
-    if (status) goto fail;
+    if (status) {
+        bnt_session_undraw(s, before);
+        return status;
+    }
     if (how.logprob) {
         drawn.logprob = (float)bnt_sampler_logprob(s->sampler, s->logits, drawn.token);
     }
     drawn.ended =
         !how.feed_stops && s->tokenizer && bnt_tokenizer_is_stop(s->tokenizer, drawn.token);
-    if (!drawn.ended) status = bnt_ahead_feed(s, &drawn.token, err);
-    if (status) goto fail;
-
     *out = drawn;
     return BANTAM_OK;
+}
 
-fail: /* what a sampler has saved it also takes back */
+void bnt_session_undraw(bnt_session *s, const uint8_t *before)
+{
+    /* What a sampler has saved it also takes back. */
     (void)bnt_sampler_restore(s->sampler, before, NULL);
-    return status;
 }
 
 bantam_text bnt_session_text(const bnt_session *s, uint32_t token)
@@ -395,11 +416,12 @@ bantam_status bnt_session_next(bnt_session *s, uint32_t *token, bantam_text *tex
 {
     const bnt_draw_how how = {0};
     const bantam_text none = {NULL, 0};
+    uint8_t before[BNT_SAMPLER_STATE];
     bnt_drawn drawn;
 
     *token = 0;
     *text = none;
-    bantam_status status = bnt_session_check_cancel(s, err);
+    bantam_status status = bnt_session_begin(s, err);
     if (!status) status = bnt_session_need_logits(s, err);
     if (status) return status;
     if (s->position == s->context) {
@@ -408,8 +430,13 @@ bantam_status bnt_session_next(bnt_session *s, uint32_t *token, bantam_text *tex
                         " positions hold tokens",
                         s->position, s->context);
     }
-    status = bnt_session_draw(s, how, &drawn, err);
+    status = bnt_session_draw(s, how, before, &drawn, err);
     if (status) return status;
+    if (!drawn.ended) status = bnt_ahead_feed(s, &drawn.token, err);
+    if (status) {
+        bnt_session_undraw(s, before);
+        return status;
+    }
     *token = drawn.token;
     *text = bnt_session_text(s, drawn.token);
     return BANTAM_OK;

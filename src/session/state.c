@@ -364,7 +364,8 @@ bantam_status bnt_session_load(bnt_session *s, const char *path, bantam_error *e
     bnt_map *map = NULL;
     bnt_state state;
 
-    bantam_status status = bnt_map_open(&map, path, err);
+    bantam_status status = bnt_session_check_free(s, err);
+    if (!status) status = bnt_map_open(&map, path, err);
     if (status) return status;
     status = bnt_state_check(&state, s, bnt_map_data(map), bnt_map_size(map), err);
     if (bnt_map_damaged(map)) {

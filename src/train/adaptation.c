@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "model/adapter.h"
 #include "train/adapt_parts.h"
-#include "train/batch.h"
+#include "train/parts.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "train/mix.h"
 
 #include "base/mem.h"
-#include "train/batch.h"
+#include "train/parts.h"
 
 #include <inttypes.h>
 #include <string.h>

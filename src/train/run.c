@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "train/batch.h"
 #include "train/checkpoint.h"
+#include "train/parts.h"
 
 #include <inttypes.h>
 #include <math.h>

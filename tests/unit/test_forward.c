@@ -138,6 +138,43 @@ static void the_last_row_alone_has_the_bits_it_has_among_all(void **state)
     unlink(path);
 }
 
+/* Two texts, one of them in two strands, and only the last rows wanted: the middle of a strand
+ * is where they begin. */
+static void texts_in_one_pass_have_the_bits_they_have_alone(void **state)
+{
+    enum { A = 20, B = 33, ROWS = 9 };
+    static const bantam_kv types[2] = {BANTAM_KV_Q8, BANTAM_KV_F32};
+    const tiny_pair window[] = {tiny_u32("llama.attention.sliding_window", 16), {0}};
+    const tiny_spec spec = {.head_dim = 16, .n_vocab = VOCAB, .pairs = window, .seed = 8};
+    const char *const path = tiny_path("strands.gguf");
+    uint32_t tokens[A + B];
+    float expected[A + B][VOCAB], found[ROWS][VOCAB];
+    bantam_error err = {0};
+    rig a, b;
+    (void)state;
+    tiny_write(path, &spec);
+    prompt_of(tokens, A + B, VOCAB);
+    rig_open(&a, path, (rig_options){.kv = types[0], .threads = 3});
+    rig_open(&b, path, (rig_options){.kv = types[1]});
+    rig_feed(&a, tokens, A, 0, expected[0], true);
+    rig_feed(&b, tokens + A, B, 0, expected[A], true);
+
+    const bnt_strand strands[] = {
+        {&b.kv, B - 4, 0, {0, B}}, {&a.kv, A, 0, {0, A}}, {&b.kv, 4, B - 4, {0, B}}};
+    uint32_t order[A + B];
+    memcpy(order, tokens + A, (B - 4) * sizeof *order);
+    memcpy(order + B - 4, tokens, A * sizeof *order);
+    memcpy(order + B - 4 + A, tokens + A + B - 4, 4 * sizeof *order);
+    if (bnt_forward_strands(&a.forward, order, strands, 3, found[0], ROWS, &err)) {
+        fail_msg("%s", err.message);
+    }
+    assert_memory_equal(found[0], expected[A - 5], 5 * sizeof *found);
+    assert_memory_equal(found[5], expected[A + B - 4], 4 * sizeof *found);
+    rig_close(&b);
+    rig_close(&a);
+    unlink(path);
+}
+
 static void a_window_wider_than_the_text_changes_nothing(void **state)
 {
     (void)state;
@@ -370,6 +407,7 @@ int main(void)
         cmocka_unit_test(decoded_rows_of_any_matrix_fit_the_stated_scratch),
         cmocka_unit_test(threads_and_batches_change_no_bit_of_any_family),
         cmocka_unit_test(the_last_row_alone_has_the_bits_it_has_among_all),
+        cmocka_unit_test(texts_in_one_pass_have_the_bits_they_have_alone),
         cmocka_unit_test(a_window_wider_than_the_text_changes_nothing),
         cmocka_unit_test(a_pass_allocates_nothing_and_gives_its_scratch_back),
         cmocka_unit_test(no_row_asked_for_needs_no_logits),

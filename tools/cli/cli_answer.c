@@ -87,7 +87,7 @@ static bool on_step(void *user, const bantam_step *step)
     return true;
 }
 
-static bantam_text *as_texts(const cli_texts *list)
+static const bantam_text *as_texts(const cli_texts *list)
 {
     bantam_text *texts = cli_grow(NULL, list->n, sizeof *texts);
 
@@ -97,25 +97,36 @@ static bantam_text *as_texts(const cli_texts *list)
     return texts;
 }
 
-static bantam_status generate(stream *s, const cli_args *args, bantam_error *err)
+bantam_generation cli_generation(const cli_args *args)
 {
-    bantam_text *stop = as_texts(&args->stop), *ban = as_texts(&args->ban);
     bantam_generation g = {.struct_size = sizeof g};
-    bantam_answer out = {0};
 
     g.max_tokens = args->max_tokens;
     g.ignore_stop_tokens = args->ignore_eos;
-    g.stop = stop;
+    g.stop = as_texts(&args->stop);
     g.n_stop = args->stop.n;
-    g.banned = ban;
+    g.banned = as_texts(&args->ban);
     g.n_banned = args->ban.n;
     if (args->force) g.forced = (bantam_text){args->force, strlen(args->force)};
+    return g;
+}
+
+void cli_generation_free(bantam_generation *g)
+{
+    free((void *)(uintptr_t)g->stop);
+    free((void *)(uintptr_t)g->banned);
+}
+
+static bantam_status generate(stream *s, const cli_args *args, bantam_error *err)
+{
+    bantam_generation g = cli_generation(args);
+    bantam_answer out = {0};
+
     const bantam_status status =
         bantam_session_generate(s->engine->session, &g, on_step, s, &out, err);
     s->answer->finish = out.finish;
     if (out.n_tokens < s->answer->n_tokens) s->answer->n_tokens = out.n_tokens;
-    free(stop);
-    free(ban);
+    cli_generation_free(&g);
     return status;
 }
 
@@ -163,7 +174,14 @@ double cli_answer_decode_rate(const cli_answer *a)
     return (double)(a->n_tokens - 1) * 1e3 / a->decode_ms;
 }
 
-static json_t *json_ids(const uint32_t *ids, size_t n)
+const char *cli_finish_name(bantam_finish finish)
+{
+    static const char *const names[] = {"stop", "length", "cancelled"};
+
+    return names[finish];
+}
+
+json_t *cli_json_ids(const uint32_t *ids, size_t n)
 {
     json_t *array = json_array();
 
@@ -192,17 +210,16 @@ static json_t *json_logprobs(const cli_answer *a)
 
 json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args *args)
 {
-    static const char *const names[] = {"stop", "length", "cancelled"};
     const bantam_text text = {a->text.data, a->text.size};
     json_t *o = json_object();
     bantam_speculated guesses;
 
     bantam_session_speculated(e->session, &guesses);
     json_object_set_new(o, "text", cli_json_text(text));
-    json_object_set_new(o, "tokens", json_ids(a->tokens, a->n_tokens));
+    json_object_set_new(o, "tokens", cli_json_ids(a->tokens, a->n_tokens));
     json_object_set_new(o, "prompt_tokens", json_integer((json_int_t)a->prompt_tokens));
     json_object_set_new(o, "completion_tokens", json_integer((json_int_t)a->n_tokens));
-    json_object_set_new(o, "finish", json_string(names[a->finish]));
+    json_object_set_new(o, "finish", json_string(cli_finish_name(a->finish)));
     json_object_set_new(o, "tool_calls", args->tools ? cli_tool_calls(text) : json_array());
     if (a->n_tops > 0) json_object_set_new(o, "logprobs", json_logprobs(a));
     json_object_set_new(o, "timings",

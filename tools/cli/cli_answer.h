@@ -24,6 +24,12 @@ typedef struct cli_answer {
  * given. */
 int cli_answer_sampling(cli_engine *e, const cli_args *args);
 
+/* How answers are to be made. Texts are those of the command line; free gives back lists. */
+bantam_generation cli_generation(const cli_args *args);
+void cli_generation_free(bantam_generation *g);
+const char *cli_finish_name(bantam_finish finish);
+json_t *cli_json_ids(const uint32_t *ids, size_t n);
+
 /* Feeds the tokens (there may be none where the session has logits) and generates. Streams the
  * text to standard output unless --json is given: then nothing but a text that is to be kept
  * takes memory once the answer has begun. On failure the answer holds what there is. */

@@ -35,6 +35,10 @@ typedef struct cli_args {
     uint32_t max_tokens;
     const char *system, *tools, *force;
     const char *save_state, *load_state;
+    struct { /* run */
+        const char *prompts;
+        uint32_t parallel;
+    } many;
     cli_texts stop, ban;
     cli_ids tokens;
     uint32_t logprobs;
@@ -63,6 +67,7 @@ typedef struct cli_args {
     uint32_t repeat, depth;   /* bench */
     struct {                  /* bench */
         const char *sustain;
+        uint32_t sessions;
     } bench;
     struct { /* run, chat, bench */
         const char *draft;

@@ -19,9 +19,15 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "With --json one object is printed when the answer is complete. Without PROMPT, on "
             "a terminal, a conversation begins as in 'bantam chat'. A PROMPT that begins with "
             "a "
-            "dash stands after '--'.",
+            "dash stands after '--'.\n\n"
+            "With --prompts every line of FILE is answered by itself, --parallel of them at a "
+            "time. Each answer is the one the prompt would get alone, with the same --seed; "
+            "they are printed in the order of the file, an object a line: text, finish, "
+            "prompt_tokens, completion_tokens, with --json also tokens, and the line's id; or "
+            "error, and the others go on.",
             {{"Ask the built-in model", "bantam run \"Tell me a story about a dog.\""},
-             {"Ask something", "bantam run model.gguf \"Why is the sky blue?\""},
+             {"Many prompts, eight at a time",
+              "bantam run model.gguf --prompts asks.jsonl --parallel 8 -n 200"},
              {"Continue a text", "bantam run model.gguf --raw -n 64 \"Once upon a time\""},
              {"The answer, its tokens and times, for a program",
               "bantam run model.gguf --json --seed 1 \"Name a color.\""},
@@ -168,10 +174,13 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "slowest and fastest twelfth; the highest temperature and the mean clock; and "
             "joules per token, of the processor where the system shows its counters, else of "
             "the device where it runs on its battery. With --json each is one object, with "
-            "null where the system shows nothing; the last one holds the whole.",
-            {{"The usual numbers", "bantam bench model.gguf"},
-             {"Far into a context, for a program",
+            "null where the system shows nothing; the last one holds the whole.\n\n"
+            "With --sessions, one session makes -n tokens after a prompt of -p, and then N of "
+            "them make as many each, all in one pass over the weights for every token, in "
+            "turn: the tokens per second of all together.",
+            {{"The usual numbers, far into a context, for a program",
               "bantam bench model.gguf --depth 2048 -r 3 --json"},
+             {"Four answers at once", "bantam bench model.gguf --sessions 4 -p 64 -n 64"},
              {"Whether the speed lasts", "bantam bench model.gguf --sustain 10m"},
              {"At no more than 70 degrees",
               "bantam bench model.gguf --sustain 10m --max-temp 70"},

@@ -62,6 +62,9 @@ const cli_option cli_options[] = {
     {"sustain", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(BENCH), "TIME",
      "make tokens for that long, 90s, 10m, 1.5h, and tell how the speed lasts", NULL, NULL, 0,
      0, AT(bench.sustain)},
+    {"sessions", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(BENCH), "N",
+     "time N sessions that make their tokens in one pass, against one alone", NULL, NULL, 1, 64,
+     AT(bench.sessions)},
     /* train */
     {"output", 'o', CLI_FILE, CLI_GROUP_COMMAND, IN(TRAIN), "FILE", "where to write the model",
      NULL, NULL, 0, 0, AT(out)},
@@ -314,6 +317,13 @@ const cli_option cli_options[] = {
     {"load-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
      "go on after what FILE holds; PROMPT, if there is one, follows it", NULL, NULL, 0, 0,
      AT(load_state)},
+    {"prompts", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE.jsonl",
+     "answer all of a file, {\"prompt\": TEXT} a line, {\"id\": anything} with it; '-' for "
+     "standard input",
+     NULL, NULL, 0, 0, AT(many.prompts)},
+    {"parallel", 0, CLI_COUNT, CLI_GROUP_ANSWER, IN(RUN), "N",
+     "with --prompts: N answers at a time, in one pass over the weights for every token", "4",
+     NULL, 1, 64, AT(many.parallel)},
     {"draft", 0, CLI_TEXT, CLI_GROUP_ANSWER, ANSWERS | IN(BENCH), "MODEL",
      "a smaller model of the same vocabulary that guesses what comes next: the same answer, "
      "sooner; bench: time with guesses and without",

@@ -49,6 +49,12 @@ static double quantile(const double *sorted, size_t n, double share)
     return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
 }
 
+double cli_bench_median(double *values, uint32_t n)
+{
+    qsort(values, n, sizeof *values, ascending);
+    return quantile(values, n, 0.5);
+}
+
 /* Turns milliseconds for n tokens into tokens per second. */
 static spread rates_of(double *ms, size_t n_runs, uint32_t n)
 {
@@ -315,6 +321,12 @@ int cli_bench(const cli_args *args)
     const uint32_t longest = args->prompt > args->predict ? args->prompt : args->predict;
     bantam_error err = {0};
 
+    if (args->bench.sessions && (args->bench.sustain || args->guess.draft || args->pace.rate ||
+                                 args->pace.limit > 0.0 || args->depth > 0)) {
+        return cli_usage("--sessions does not go with --sustain, --draft, --depth, --pace and "
+                         "--max-temp");
+    }
+    if (args->bench.sessions) return cli_bench_sessions(args);
     if (args->bench.sustain) return cli_bench_sustain(args);
     if (args->guess.draft) return cli_bench_draft(args);
     if (args->pace.rate || args->pace.limit > 0.0) {

@@ -1,6 +1,7 @@
 /* cmd_run.c - `bantam run`: one prompt, one answer. */
 #include "cli_answer.h"
 #include "cli_commands.h"
+#include "cli_prompt.h"
 #include "cli_signal.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static int check(const cli_args *args)
     if (args->tokens.n > 0 && args->words[1]) {
         return cli_usage("--tokens stands in place of a prompt; both are given");
     }
+    if (cli_args_given(args, "parallel")) return cli_usage("--parallel goes with --prompts");
     if (args->logprobs > 0 && !args->json) return cli_usage("--logprobs needs --json");
     if ((args->raw || args->tokens.n > 0) && (args->system || args->tools)) {
         return cli_usage(
@@ -47,61 +49,68 @@ static int read_prompt(run *r)
 }
 
 /* The prompt as a user's message, rendered. */
-static bantam_status chat_tokens(run *r, bantam_error *err)
+static bantam_status chat_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out,
+                                 bantam_error *err)
 {
     json_t *messages = json_array();
     cli_buf text;
 
-    if (r->args->system) {
-        const bantam_text system = {r->args->system, strlen(r->args->system)};
+    if (p->system) {
+        const bantam_text system = {p->system, strlen(p->system)};
         json_array_append_new(messages, json_pack("{s:s,s:o}", "role", "system", "content",
                                                   cli_json_text(system)));
     }
     json_array_append_new(
-        messages, json_pack("{s:s,s:o}", "role", "user", "content",
-                            cli_json_text((bantam_text){r->prompt.data, r->prompt.size})));
+        messages, json_pack("{s:s,s:o}", "role", "user", "content", cli_json_text(p->text)));
     json_t *root = json_pack("{s:o,s:b}", "messages", messages, "add_generation_prompt", true);
-    if (r->tools) json_object_set(root, "tools", r->tools);
+    if (p->tools) json_object_set(root, "tools", p->tools);
     char *json = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (!json) cli_out_of_memory();
     bantam_status status =
-        cli_render(r->engine.tokenizer, (bantam_text){json, strlen(json)}, &text, err);
+        cli_render(e->tokenizer, (bantam_text){json, strlen(json)}, &text, err);
     free(json);
     if (status) return status;
-    status = cli_tokenize_chat(r->engine.tokenizer, (bantam_text){text.data, text.size},
-                               &r->tokens, err);
+    status = cli_tokenize_chat(e->tokenizer, (bantam_text){text.data, text.size}, out, err);
     cli_buf_free(&text);
     return status;
 }
 
-static int make_tokens(run *r)
+int cli_prompt_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out)
 {
-    const bantam_text text = {r->prompt.data, r->prompt.size};
-    const bool begins = bantam_session_position(r->engine.session) == 0;
     bantam_tokenizer_info info;
     bantam_error err = {0};
     bantam_status status;
 
-    if (!r->has_prompt) return 0;
-    if (!r->engine.tokenizer) {
+    if (!e->tokenizer) {
         return cli_fail_with(BANTAM_ERR_UNSUPPORTED,
-                             "%s has no tokenizer: only --tokens can be given", r->engine.path);
+                             "%s has no tokenizer: only --tokens can be given", e->path);
     }
-    bantam_tokenizer_describe(r->engine.tokenizer, &info);
-    if (info.has_template && !r->args->raw) {
-        status = chat_tokens(r, &err);
+    bantam_tokenizer_describe(e->tokenizer, &info);
+    if (info.has_template && !p->raw) {
+        status = chat_tokens(e, p, out, &err);
     } else {
-        if (!r->args->raw) cli_verbose("the model has no chat template: plain text");
-        if (r->args->system || r->args->tools) {
+        if (!p->raw) cli_verbose("the model has no chat template: plain text");
+        if (p->system || p->tools) {
             return cli_fail_with(BANTAM_ERR_UNSUPPORTED,
                                  "--system and --tools need a chat template, %s has none",
-                                 r->engine.path);
+                                 e->path);
         }
-        status = cli_tokenize(r->engine.tokenizer, text, begins ? BANTAM_TOKENIZE_ADD : 0,
-                              &r->tokens, &err);
+        status = cli_tokenize(e->tokenizer, p->text, p->goes_on ? 0 : BANTAM_TOKENIZE_ADD, out,
+                              &err);
     }
     return status ? cli_fail(&err) : 0;
+}
+
+static int make_tokens(run *r)
+{
+    const cli_prompt p = {.text = {r->prompt.data, r->prompt.size},
+                          .system = r->args->system,
+                          .tools = r->tools,
+                          .raw = r->args->raw,
+                          .goes_on = bantam_session_position(r->engine.session) > 0};
+
+    return r->has_prompt ? cli_prompt_tokens(&r->engine, &p, &r->tokens) : 0;
 }
 
 static int answer(run *r)
@@ -138,9 +147,9 @@ int cli_run(const cli_args *args)
 {
     run r = {.args = args};
     bantam_error err = {0};
-    int status = check(args);
+    int status = args->many.prompts ? cli_run_many(args) : check(args);
 
-    if (status) return status;
+    if (status || args->many.prompts) return status;
     if (!args->words[1] && args->tokens.n == 0 && !args->load_state && isatty(STDIN_FILENO)) {
         return cli_chat(args);
     }

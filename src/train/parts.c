@@ -1,5 +1,5 @@
-/* batch.c - cuts batches between sequences. What is done with a part is run.c's and net.c's. */
-#include "train/batch.h"
+/* parts.c - cuts batches between sequences. What is done with a part is run.c's and net.c's. */
+#include "train/parts.h"
 
 #include "base/error.h"
 #include "base/mem.h"

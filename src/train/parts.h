@@ -1,6 +1,6 @@
-/* batch.h - what a batch weighs, and batches gone through in parts that memory holds. */
-#ifndef BNT_TRAIN_BATCH_H
-#define BNT_TRAIN_BATCH_H
+/* parts.h - what a batch weighs, and batches gone through in parts that memory holds. */
+#ifndef BNT_TRAIN_PARTS_H
+#define BNT_TRAIN_PARTS_H
 #include "train/net.h"
 
 /* The sum of its rows' weights. */
