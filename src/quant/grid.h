@@ -2,7 +2,7 @@
  * the bytes of the values that were chosen.
  *
  * Between the two a method of quantization may choose codes by itself; bnt_tile_encode() takes
- * the nearest. Types are B4, B3, B2 and B8 of tile.h.
+ * the nearest. Types are the B types of tile.h.
  */
 #ifndef BNT_QUANT_GRID_H
 #define BNT_QUANT_GRID_H

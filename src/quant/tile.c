@@ -42,7 +42,7 @@ static void read_codes8(const uint8_t *lines, uint32_t row, int *codes)
     }
 }
 
-/* bits: 1 of Q5_K and B3, in one line, or 2 of Q6_K, in two; they go to bit `to`. */
+/* bits: 1 of Q5_K, B5 and B3, in one line, or 2 of Q6_K and B6, in two; they go to bit `to`. */
 static void add_high(const uint8_t *lines, uint32_t row, int bits, int to, int *codes)
 {
     for (int i = 0; i < BNT_TILE_SPAN; i++) {
@@ -78,7 +78,7 @@ static void read_span(const bnt_tile *t, const uint8_t *head, const uint8_t *til
         out->offset = half_at(head + 32 + 2 * row) * (float)mins[2 * row + s % 2];
         break;
     }
-    default: /* B4, B3, B2, Q6_K */
+    default: /* B6 to B2, Q6_K */
         out->scale[0] = d * (float)(int8_t)scales[row];
         break;
     }
@@ -109,6 +109,9 @@ static int code_bias(const bnt_tile *t)
         return 4;
     case BNT_TYPE_B2:
         return 2;
+    case BNT_TYPE_B5:
+        return 16;
+    case BNT_TYPE_B6:
     case BNT_TYPE_Q6_K:
         return 32;
     default:

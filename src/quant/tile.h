@@ -20,6 +20,8 @@
  * for row r, column 4 j + i of the span (first line) or 16 + 4 j + i (second line)
  *
  *   type        head, per block            scales, per span              codes    high bits
+ *   B6          fp16 d[16]                 int8 s[16]                    4 bits   2 bits
+ *   B5          fp16 d[16]                 int8 s[16]                    4 bits   1 bit
  *   B4          fp16 d[16]                 int8 s[16], |s| <= 15         4 bits   -
  *   B3          fp16 d[16]                 int8 s[16], |s| <= 31         2 bits   1 bit
  *   B2          fp16 d[16]                 int8 s[16], |s| <= 63         2 bits   -
@@ -32,24 +34,26 @@
  *
  *   mins: a second section of scales: for each two spans uint8 m[16][2], row by row the min of
  *     the first and of the second (whole blocks only, so spans come in pairs)
- *   high bits of Q5_K, B3: per span one line; of byte 4 r + i, bit j is the highest bit of the
- *     code (bit 4, bit 2) at column 4 j + i and bit 4 + j that of column 16 + 4 j + i
- *   high bits of Q6_K: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4 and
- *     5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line)
- *   s[2][16] of Q6_K: of columns 0..15 of the span, then of columns 16..31
+ *   high bits of Q5_K, B5, B3: per span one line; of byte 4 r + i, bit j is the highest bit of
+ * the code (bit 4, of B3 bit 2) at column 4 j + i and bit 4 + j that of column 16 + 4 j + i
+ *   high bits of Q6_K, B6: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4
+ * and 5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line) s[2][16] of
+ * Q6_K: of columns 0..15 of the span, then of columns 16..31
  *
  * The value of a weight, c being its code as stored:
  *
- *   B4  d s (c - 8)      B3  d s (c - 4)         B2  d s (c - 2)     B8  d c, c signed
+ *   B8  d c, c signed    B6  d s (c - 32)        B5  d s (c - 16)
+ *   B4  d s (c - 8)      B3  d s (c - 4)         B2  d s (c - 2)
  *   Q4_0  s (c - 8)      Q8_0  s c, c signed     Q6_K  d s (c - 32)
  *   Q4_K, Q5_K  d s c - dmin m
  *
- * B8, B4, B3 and B2 are this project's own file types: 8.0625, 4.3125, 3.3125 and 2.3125 bits a
- * weight in an even number of whole blocks. s times a code less its zero fits int8, so that a
- * block is summed in whole numbers; weights of a hostile file with a larger |s| give other bits
- * in each instruction set, and nothing worse. The R16 types hold the same numbers as the GGUF
- * types they are named after; they live in memory and in cache files, never in a file given to
- * others.
+ * B8, B6, B5, B4, B3 and B2 are this project's own file types: 8.0625, 6.3125, 5.3125, 4.3125,
+ * 3.3125 and 2.3125 bits a weight in an even number of whole blocks. Of B4, B3 and B2 s times a
+ * code less its zero fits int8, so that a block is summed in whole numbers; weights of a
+ * hostile file with a larger |s| give other bits in each instruction set, and nothing worse. B5
+ * and B6, of which that would leave scales of three and four values, are summed span by span.
+ * The R16 types hold the same numbers as the GGUF types they are named after; they live in
+ * memory and in cache files, never in a file given to others.
  */
 #ifndef BNT_QUANT_TILE_H
 #define BNT_QUANT_TILE_H
@@ -129,7 +133,7 @@ const bnt_type *bnt_tile_type_of(const bnt_type *source);
 void bnt_tile_interleave(const bnt_type *type, const uint8_t *rows, size_t row_bytes,
                          uint32_t n_rows, size_t columns, uint8_t *out);
 
-/* Quantizes one group to B4, B3, B2 or B8: rows (n_rows, columns) of finite floats become the
+/* Quantizes one group to a B type: rows (n_rows, columns) of finite floats become the
  * nearest codes of the grids (grid.h) that are chosen for them, each error weighted by weights
  * (columns) where not NULL. */
 void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, size_t columns,

@@ -8,12 +8,12 @@
 
 enum { ROWS = BNT_TILE_ROWS, SPAN = BNT_TILE_SPAN, BLOCK = BNT_TILE_BLOCK };
 
-/* Codes of one span: rows are BLOCK apart. `low` becomes 0. */
+/* The four low bits of a span's codes: rows are BLOCK apart. `low` becomes 0. */
 static void put_codes4(const int8_t *codes, int low, uint8_t *lines)
 {
     for (int r = 0; r < ROWS; r++, codes += BLOCK) {
         for (int c = 0; c < SPAN / 2; c++) {
-            const int both = (codes[c] - low) | (codes[c + SPAN / 2] - low) << 4;
+            const int both = ((codes[c] - low) & 15) | ((codes[c + SPAN / 2] - low) & 15) << 4;
             lines[BNT_TILE_LINE * (c / 4) + 4 * r + c % 4] = (uint8_t)both;
         }
     }
@@ -31,12 +31,16 @@ static void put_codes2(const int8_t *codes, int low, uint8_t *lines)
     }
 }
 
-/* The third bit of a span's codes; the line is zeros. */
-static void put_high(const int8_t *codes, int low, uint8_t *line)
+/* What a span's codes have above bit `from`: a bit in one line, or two in two; they are zeros.
+ */
+static void put_high(const int8_t *codes, int low, int from, int bits, uint8_t *lines)
 {
+    const int columns = SPAN / bits; /* of a line */
+
     for (int r = 0; r < ROWS; r++, codes += BLOCK) {
         for (int c = 0; c < SPAN; c++) {
-            line[4 * r + c % 4] |= (uint8_t)((codes[c] - low) >> 2 << (c / 4));
+            lines[BNT_TILE_LINE * (c / columns) + 4 * r + c % 4] |=
+                (uint8_t)((codes[c] - low) >> from << (c % columns / 4 * bits));
         }
     }
 }
@@ -77,7 +81,9 @@ void bnt_grid_store(const bnt_type *type, const bnt_grid *grid, const int8_t *co
             put_codes2(codes, grid->low, lines);
         }
         if (t->high_bytes) {
-            put_high(codes, grid->low, tile + bnt_tile_high_at(t, n_spans) + s * t->high_bytes);
+            put_high(codes, grid->low, t->code_bytes == 256 ? 4 : 2,
+                     (int)t->high_bytes / BNT_TILE_LINE,
+                     tile + bnt_tile_high_at(t, n_spans) + s * t->high_bytes);
         }
     }
 }

@@ -11,6 +11,8 @@
 static const bnt_tile b2 = {32, 16, 0, 128, 0, BNT_TYPE_B2};
 static const bnt_tile b3 = {32, 16, 0, 128, 64, BNT_TYPE_B3};
 static const bnt_tile b4 = {32, 16, 0, 256, 0, BNT_TYPE_B4};
+static const bnt_tile b5 = {32, 16, 0, 256, 64, BNT_TYPE_B5};
+static const bnt_tile b6 = {32, 16, 0, 256, 128, BNT_TYPE_B6};
 static const bnt_tile b8 = {32, 0, 0, 512, 0, BNT_TYPE_B8};
 static const bnt_tile q4_0_r16 = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0};
 static const bnt_tile q8_0_r16 = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0};
@@ -43,6 +45,8 @@ static const bnt_type types[] = {
     {BNT_TYPE_B2, "B2", 32, 0, NULL, NULL, NULL, &b2},
     {BNT_TYPE_B3, "B3", 32, 0, NULL, NULL, NULL, &b3},
     {BNT_TYPE_B4, "B4", 32, 0, NULL, NULL, NULL, &b4},
+    {BNT_TYPE_B5, "B5", 32, 0, NULL, NULL, NULL, &b5},
+    {BNT_TYPE_B6, "B6", 32, 0, NULL, NULL, NULL, &b6},
     {BNT_TYPE_B8, "B8", 32, 0, NULL, NULL, NULL, &b8},
     {BNT_TYPE_Q4_0_R16, "Q4_0_R16", 32, 0, NULL, NULL, NULL, &q4_0_r16},
     {BNT_TYPE_Q8_0_R16, "Q8_0_R16", 32, 0, NULL, NULL, NULL, &q8_0_r16},

@@ -166,13 +166,15 @@ static void make_row(writer *w, const declared *t, float deviation, uint8_t *out
     }
 }
 
-/* 16 rows of B4, B3, B2 or B8, of which `rows` are there. */
+/* 16 rows of a B type, of which `rows` are there. */
 static void make_group(writer *w, const declared *t, uint32_t rows, float deviation,
                        uint8_t *out)
 {
     const bnt_tile *const tile = t->type->tile;
     /* Scales up to 15 serve all types that have any. */
     const float part = t->type->id == BNT_TYPE_B8   ? 0.0135f
+                       : t->type->id == BNT_TYPE_B6 ? 0.00625f
+                       : t->type->id == BNT_TYPE_B5 ? 0.0125f
                        : t->type->id == BNT_TYPE_B4 ? 0.025f
                        : t->type->id == BNT_TYPE_B3 ? 0.05f
                                                     : 0.1f;
@@ -388,8 +390,8 @@ static void types_with_short_blocks_give_the_bits_of_the_reference(void **state)
                          .head_dim = 48,
                          .ffn = 608,
                          .vocab = 37,
-                         .types = {"B4", "Q8_0", "B8", "Q4_0", "B3", "B2"}},
-                6);
+                         .types = {"B4", "Q8_0", "B8", "Q4_0", "B3", "B2", "B6", "B5"}},
+                8);
 }
 
 static void types_of_large_blocks_give_the_bits_of_the_reference(void **state)

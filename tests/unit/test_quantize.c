@@ -408,7 +408,7 @@ static void types_that_cannot_be_written_are_refused(void **state)
 {
     (void)state;
     static const char *const types[] = {"Q3_K", "Q4_1", "F16", "Q8_0_R16", "nonsense", ""};
-    static const char *const others[] = {"Q3_K", "Q4_0_R16", "b5"};
+    static const char *const others[] = {"Q3_K", "Q4_0_R16", "b7"};
     temp_folder t;
     reports r;
 
@@ -417,7 +417,8 @@ static void types_that_cannot_be_written_are_refused(void **state)
     tiny_write(in, &small);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const bantam_quantize_options o = options_of(types[i], &r);
-        refused(in, out, &o, BANTAM_ERR_INVALID, "expected one of B4, B8, B3, B2, Q8_0");
+        refused(in, out, &o, BANTAM_ERR_INVALID,
+                "expected one of B4, B8, B6, B5, B3, B2, Q8_0");
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         bantam_quantize_options o = options_of("B4", &r);
@@ -492,7 +493,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
     static const char *const text[] = {"absent.txt"};
-    static const char *const rules[] = {"blk.0.attn_q.weight", "=B4", "blk.*=B5", "v.*=B4"};
+    static const char *const rules[] = {"blk.0.attn_q.weight", "=B4", "blk.*=B7", "v.*=B4"};
     static const char *const why[] = {"expected PATTERN=TYPE", "expected PATTERN=TYPE",
                                       "expected one of", "no matrix of the model"};
     temp_folder t;

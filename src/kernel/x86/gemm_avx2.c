@@ -1,8 +1,9 @@
 /* gemm_avx2.c - GEMM in AVX2: tiles of 16 rows and 3 tokens, or of 8 rows and 6 tokens.
  *
  * VPMADDUBSW multiplies bytes without sign by bytes with one and adds products in pairs to
- * int16. Panels hold codes as they are, those of B3 and B2 as codes of B4 of the same value.
- * Those of up to six bits have no sign, and the sums of 16 or 32 columns fit int16:
+ * int16. Panels hold codes as they are, those of B3 and B2 as codes of B4 of the same value,
+ * those of B6 and B5 with a sign. Those of up to six bits have no sign, and the sums of 16 or
+ * 32 columns fit int16:
  *
  *   Q4_K        8 pairs of c q, at most 8 * 2 * 15 * 127 < 2^15
  *   Q5_K        8 pairs of (c - 16) q, at most 8 * 2 * 16 * 127 < 2^15
@@ -13,8 +14,8 @@
  * started with is taken away again from the widened sum. So a span costs one multiplication
  * that widens, which applies the scales of B4 as well.
  *
- * Codes of eight bits have a sign: |c| is multiplied by q with the sign of c, and each pair, at
- * most 2 * 128 * 127 < 2^15, is widened at once.
+ * Codes of eight bits, and of B6 and B5, have a sign: |c| is multiplied by q with the sign of
+ * c, and each pair, at most 2 * 128 * 127 < 2^15, is widened at once.
  *
  * A tile has twelve registers of sums: six of a span and six of a block. The other four hold
  * what is multiplied, so that the products of a token are plain instructions: left to itself, a
@@ -470,6 +471,8 @@ static const gemm_kind kinds[BNT_TILES] = {
     [BNT_TILE_B3] = {GEMM_TYPE_B3, multiply_b4, 8},
     [BNT_TILE_B2] = {GEMM_TYPE_B2, multiply_b4, 8},
     [BNT_TILE_B8] = {GEMM_TYPE_B8, multiply_b8, 1},
+    [BNT_TILE_B6] = {GEMM_TYPE_B6, multiply_q8_0, 8},
+    [BNT_TILE_B5] = {GEMM_TYPE_B5, multiply_q8_0, 8},
     [BNT_TILE_Q4_0] = {GEMM_TYPE_Q4_0, multiply_q4_0, 8},
     [BNT_TILE_Q8_0] = {GEMM_TYPE_Q8_0, multiply_q8_0, 8},
     [BNT_TILE_Q4_K] = {GEMM_TYPE_Q4_K, multiply_q4_k, 8},
