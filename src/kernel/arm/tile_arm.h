@@ -288,7 +288,7 @@ INLINE void load_scales(const bnt_tile_index kind, const uint8_t *scales, const 
         return;
     }
     int32x4_t s[4];
-    load_bytes(scales + 16 * half, n, has_halves(kind), s);
+    load_bytes(scales + 16 * half, n, !has_mins(kind), s);
     EACH(i, n) {
         out[i] = vmulq_f32(d[i], vcvtq_f32_s32(s[i]));
     }
