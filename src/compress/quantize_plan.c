@@ -40,7 +40,7 @@ static bantam_status read_type(const char *name, const bnt_type *fallback, bool 
 }
 
 /* Rows that are no whole number of blocks of 256 get a type of blocks of 32 with no fewer bits,
- * and what is no multiple of 32 stays halves. */
+ * and what is no whole number of these either stays halves. */
 static const bnt_type *fitting(const bnt_type *type, uint64_t columns)
 {
     static const bnt_type_id instead[][2] = {{BNT_TYPE_Q4_K, BNT_TYPE_IQ4_NL},

@@ -312,12 +312,12 @@ static void choose(const block *b, choice *best)
 
 /* ---- a block out of a group -------------------------------------------------------------- */
 
-/* Columns turned to rows; rows that are missing are zero. */
+/* Columns turned to rows; rows and columns that are missing are zero. */
 static void take_block(block *b, const float *rows, size_t stride, uint32_t n_rows,
                        uint32_t n_columns)
 {
-    b->n_spans = (int)(n_columns / SPAN);
-    if (n_rows < ROWS) memset(b->x, 0, sizeof b->x);
+    b->n_spans = (int)(bnt_tile_columns(n_columns) / SPAN);
+    if (n_rows < ROWS || n_columns % SPAN) memset(b->x, 0, sizeof b->x);
     for (size_t r = 0; r < n_rows; r++) {
         const float *const from = rows + r * stride;
         for (size_t c = 0; c < n_columns; c++) {

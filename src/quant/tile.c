@@ -6,6 +6,8 @@
 #include "quant/tile.h"
 #include "quant/block.h"
 
+enum { SPAN = BNT_TILE_SPAN };
+
 /* One row's share of a span. */
 typedef struct row_span {
     int codes[BNT_TILE_SPAN]; /* as stored, high bits put in place */
@@ -128,14 +130,14 @@ void bnt_tile_decode_row(const bnt_type *type, const uint8_t *group, uint32_t ro
     const uint8_t *tile = group + bnt_tile_head_bytes(t, columns);
 
     for (size_t b = 0; b < bnt_tile_blocks(columns); b++) {
-        const size_t left = (columns - b * BNT_TILE_BLOCK) / BNT_TILE_SPAN;
-        const size_t n_spans = left < BNT_TILE_SPANS ? left : BNT_TILE_SPANS;
+        const size_t left = columns - b * BNT_TILE_BLOCK, spans = bnt_tile_columns(left) / SPAN;
+        const size_t n_spans = spans < BNT_TILE_SPANS ? spans : BNT_TILE_SPANS;
         const uint8_t *const head = group + b * t->head_bytes;
 
         for (size_t s = 0; s < n_spans; s++) {
             row_span span;
             read_span(t, head, tile, n_spans, s, row, &span);
-            for (int i = 0; i < BNT_TILE_SPAN; i++) {
+            for (size_t i = 0; i < SPAN && SPAN * s + i < left; i++) {
                 const float value = span.scale[i / 16] * (float)(span.codes[i] - bias);
                 *out++ = has_mins ? value - span.offset : value;
             }

@@ -1,9 +1,10 @@
 /* tile.h - matrices interleaved by 16 rows: the form that integer kernels read in place.
  *
  * A matrix (rows, columns) is cut into groups of 16 rows, the last one padded with zero rows.
- * Columns, a multiple of 32, are cut into blocks of 256; the last block of a row may be short,
- * any multiple of 32 (576, 960 and 6816 columns end so). A block is cut into spans of 32
- * columns. One group of rows is contiguous:
+ * Columns are cut into blocks of 256, blocks into spans of 32; the last block of a row may be
+ * short, any number of spans (576, 960 and 6816 columns end so). Rows of B types are a multiple
+ * of 4: a last span that they do not fill holds weights of zero behind them. One group of rows
+ * is contiguous:
  *
  *     head | tile of block 0 | tile of block 1 | ...
  *
@@ -87,6 +88,12 @@ static inline size_t bnt_tile_padded(size_t bytes)
     return (bytes + BNT_TILE_LINE - 1) & ~(size_t)(BNT_TILE_LINE - 1);
 }
 
+/* The columns of whole spans that a row takes. */
+static inline size_t bnt_tile_columns(size_t columns)
+{
+    return (columns + BNT_TILE_SPAN - 1) & ~(size_t)(BNT_TILE_SPAN - 1);
+}
+
 /* Blocks of a row, and bytes of a group's head. */
 static inline size_t bnt_tile_blocks(size_t columns)
 {
@@ -115,11 +122,12 @@ static inline size_t bnt_tile_bytes(const bnt_tile *t, size_t n_spans)
     return bnt_tile_high_at(t, n_spans) + n_spans * t->high_bytes;
 }
 
-/* Bytes of one group of 16 rows. columns is a multiple of 32 and has passed bnt_type_bytes().
+/* Bytes of one group of 16 rows. columns have passed bnt_type_bytes().
  */
 static inline size_t bnt_tile_group_bytes(const bnt_tile *t, size_t columns)
 {
-    const size_t whole = columns / BNT_TILE_BLOCK, rest = columns % BNT_TILE_BLOCK;
+    const size_t wide = bnt_tile_columns(columns);
+    const size_t whole = wide / BNT_TILE_BLOCK, rest = wide % BNT_TILE_BLOCK;
     return bnt_tile_head_bytes(t, columns) + whole * bnt_tile_bytes(t, BNT_TILE_SPANS) +
            (rest ? bnt_tile_bytes(t, rest / BNT_TILE_SPAN) : 0);
 }

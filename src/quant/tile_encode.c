@@ -88,15 +88,16 @@ void bnt_grid_store(const bnt_type *type, const bnt_grid *grid, const int8_t *co
     }
 }
 
-/* Nearest codes of n_rows rows, stride apart; missing rows have a step of 0, and any code. */
+/* Nearest codes of rows (n_rows, n_columns), stride apart; missing columns have the code 0, and
+ * missing rows a step of 0, and any code. */
 static void take_nearest(const bnt_grid *g, const float *rows, size_t stride, uint32_t n_rows,
-                         int8_t *codes)
+                         uint32_t n_columns, int8_t *codes)
 {
     for (uint32_t r = 0; r < ROWS; r++) {
         const float *const from = rows + (r < n_rows ? r : 0) * stride;
-        for (int c = 0; c < SPAN * g->n_spans; c++) {
-            codes[r * BLOCK + (uint32_t)c] =
-                (int8_t)bnt_grid_code(g, c / SPAN, (int)r, from[c]);
+        for (uint32_t c = 0; c < BLOCK; c++) {
+            codes[r * BLOCK + c] =
+                c < n_columns ? (int8_t)bnt_grid_code(g, (int)c / SPAN, (int)r, from[c]) : 0;
         }
     }
 }
@@ -108,10 +109,10 @@ void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, s
     bnt_grid grid;
 
     for (size_t at = 0; at < columns; at += BLOCK) {
-        const size_t left = columns - at;
-        bnt_grid_choose(type, rows + at, columns, n_rows, left < BLOCK ? (uint32_t)left : BLOCK,
-                        weights ? weights + at : NULL, &grid);
-        take_nearest(&grid, rows + at, columns, n_rows, codes);
+        const uint32_t n = columns - at < BLOCK ? (uint32_t)(columns - at) : BLOCK;
+        bnt_grid_choose(type, rows + at, columns, n_rows, n, weights ? weights + at : NULL,
+                        &grid);
+        take_nearest(&grid, rows + at, columns, n_rows, n, codes);
         bnt_grid_store(type, &grid, codes, columns, at / BLOCK, out);
     }
 }

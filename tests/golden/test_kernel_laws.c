@@ -189,7 +189,7 @@ static void make_group(writer *w, const declared *t, uint32_t rows, float deviat
     }
     size_t at = head;
     for (uint32_t column = 0; column < t->columns; column += BNT_TILE_BLOCK) {
-        const uint32_t left = t->columns - column;
+        const size_t left = bnt_tile_columns(t->columns) - column;
         const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         for (size_t i = at; i < at + spans * tile->scale_bytes; i++) {
             out[i] = (uint8_t)(out[i] % 31 - 15);
@@ -394,6 +394,21 @@ static void types_with_short_blocks_give_the_bits_of_the_reference(void **state)
                 8);
 }
 
+static void rows_that_end_inside_a_span_give_the_bits_of_the_reference(void **state)
+{
+    (void)state;
+    check_turns(&(shape){.arch = "llama",
+                         .layers = 1,
+                         .embd = 100,
+                         .heads = 5,
+                         .kv_heads = 1,
+                         .head_dim = 20,
+                         .ffn = 300,
+                         .vocab = 37,
+                         .types = {"B4", "B8", "B6", "B5"}},
+                4);
+}
+
 static void types_of_large_blocks_give_the_bits_of_the_reference(void **state)
 {
     (void)state;
@@ -473,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_with_short_blocks_give_the_bits_of_the_reference),
+        cmocka_unit_test(rows_that_end_inside_a_span_give_the_bits_of_the_reference),
         cmocka_unit_test(types_of_large_blocks_give_the_bits_of_the_reference),
         cmocka_unit_test(floats_and_mixes_give_the_bits_of_the_reference),
         cmocka_unit_test(attention_gives_the_bits_of_the_reference),

@@ -115,7 +115,7 @@ static void matrices_get_four_bits_and_the_embedding_eight(void **state)
     temp_remove(&t);
 }
 
-/* The tiny model's own shape: rows of 48 values. */
+/* Rows of 50 values. */
 static void rows_that_are_no_whole_blocks_become_f16(void **state)
 {
     (void)state;
@@ -125,7 +125,7 @@ static void rows_that_are_no_whole_blocks_become_f16(void **state)
 
     temp_make(&t);
     const char *const in = temp_path(&t, "in.gguf"), *const out = temp_path(&t, "out.gguf");
-    tiny_write(in, &(tiny_spec){0});
+    tiny_write(in, &(tiny_spec){.n_ffn = 50});
     const bantam_quantize_options o = options_of("B4", &r);
     quantize(in, out, &o);
 
@@ -577,8 +577,9 @@ static void broken_values_are_refused(void **state)
         refused(in, out, &o, BANTAM_ERR_FORMAT,
                 "tensor blk.1.ffn_up.weight: it holds values that are no finite numbers");
     }
-    /* 1e6 fits B4, and is too much for the halves that rows of 48 become. */
-    tiny_write(in, &(tiny_spec){.poisoned = "blk.0.ffn_down.weight", .poison = 1e6f});
+    /* 1e6 fits B4, and is too much for the halves that rows of 50 become. */
+    tiny_write(in,
+               &(tiny_spec){.n_ffn = 50, .poisoned = "blk.0.ffn_down.weight", .poison = 1e6f});
     const bantam_quantize_options o = options_of("B4", &r);
     refused(in, out, &o, BANTAM_ERR_UNSUPPORTED, "too large for type F16");
     temp_remove(&t);

@@ -202,9 +202,9 @@ static void sizes_that_wrap_are_refused(void **state)
     const bnt_type *const q6 = bnt_type_find(BNT_TYPE_Q6_K_R16);
     uint64_t bytes = 7;
 
-    assert_false(bnt_type_bytes(b4, 1, 48, &bytes));
+    assert_false(bnt_type_bytes(b4, 1, 46, &bytes));
     assert_false(bnt_type_bytes(q6, 16, 288, &bytes));
-    assert_false(bnt_type_bytes(b4, 16, UINT64_MAX - 31, &bytes));
+    assert_false(bnt_type_bytes(b4, 16, UINT64_MAX - 3, &bytes));
     assert_false(bnt_type_bytes(b4, 16, (uint64_t)1 << 62, &bytes));
     assert_false(bnt_type_bytes(b4, UINT64_MAX, 32, &bytes));
     assert_int_equal(bytes, 7);
@@ -429,6 +429,42 @@ static void zeros_stay_zero(void **state)
     }
 }
 
+/* A row that ends inside of a span is one with zeros behind it, and decodes to its own width.
+ */
+static void rows_are_filled_up_with_zeros(void **state)
+{
+    (void)state;
+    static const size_t widths[] = {4, 44, 172, 252, 260, 300};
+    static float x[5 * 320], filled[5 * 320], weights[320];
+    static aligned is, want;
+    float row[321];
+
+    random_state = 7;
+    for (size_t i = 0; i < OWN * 6; i++) {
+        const bnt_type *const type = bnt_type_find((uint32_t)own_ids[i / 6]);
+        const size_t n = widths[i % 6], wide = (n + 31) / 32 * 32;
+        memset(filled, 0, sizeof filled);
+        for (size_t j = 0; j < 5 * n; j++) {
+            x[j] = (float)gaussian();
+            filled[j / n * wide + j % n] = x[j];
+            weights[j % n] = (float)(1 + j % 3);
+        }
+        const float *const w = i % 2 ? weights : NULL;
+        memset(is.bytes, 0xAA, sizeof is.bytes);
+        bnt_tile_encode(type, x, 5, n, w, is.bytes);
+        bnt_tile_encode(type, filled, 5, wide, w, want.bytes);
+        assert_int_equal(bnt_tile_group_bytes(type->tile, n),
+                         bnt_tile_group_bytes(type->tile, wide));
+        assert_memory_equal(is.bytes, want.bytes, bnt_tile_group_bytes(type->tile, n));
+        row[n] = 7.0f;
+        bnt_tile_decode_row(type, is.bytes, 3, n, row);
+        assert_true(row[n] == 7.0f);
+        for (size_t c = 0; c < n; c++) {
+            assert_true(fabsf(row[c] - x[3 * n + c]) < 2.0f);
+        }
+    }
+}
+
 static void one_huge_value_is_kept_as_far_as_it_goes(void **state)
 {
     (void)state;
@@ -645,6 +681,7 @@ int main(void)
         cmocka_unit_test(scales_lie_where_the_drawing_has_them),
         cmocka_unit_test(little_is_lost),
         cmocka_unit_test(zeros_stay_zero),
+        cmocka_unit_test(rows_are_filled_up_with_zeros),
         cmocka_unit_test(one_huge_value_is_kept_as_far_as_it_goes),
         cmocka_unit_test(tiny_values_do_no_harm),
         cmocka_unit_test(eight_bits_give_the_nearest_code),

@@ -288,7 +288,7 @@ static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_
         }
     }
     for (size_t at = head, column = 0; scaled && column < columns; column += BNT_TILE_BLOCK) {
-        const size_t left = columns - column;
+        const size_t left = bnt_tile_columns(columns) - column;
         const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         const size_t used = spans * t->scale_bytes, codes = bnt_tile_codes_at(t, spans);
         for (size_t i = 0; i < used; i++) {
