@@ -209,8 +209,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "makes up for the rounding errors of those before it (GPTQ): that halves what "
             "is lost. --budget also chooses types, matrix by matrix.\n\n"
             "Norms and other vectors stay 32-bit floats. A matrix whose rows are no whole "
-            "number of blocks (256 values of q4_k, q5_k, q6_k, else 32) gets iq4_nl, q8_0 or "
-            "f16, and a note says so. The best source "
+            "number of blocks (256 values of q4_k, q5_k, q6_k, 4 of Bantam's own, else 32) "
+            "gets iq4_nl, q8_0 or f16, and a note says so. The best source "
             "is the model as it was published: what an earlier quantization lost is not "
             "found again. OUT appears whole or not at all.\n\n"
             "nmse is the squared error over the squared values, 0 where a tensor was copied.",
