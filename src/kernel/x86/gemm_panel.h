@@ -7,6 +7,7 @@
  *
  *   GEMM_RAISE(zero)  what is added to codes without sign, `zero` being the one that means 0
  *   GEMM_FLIP         the bits of codes with a sign that are flipped
+ *   GEMM_SUMS_B6      sums of whole numbers that a span of B6 takes, 1 or 2
  */
 #ifndef BNT_KERNEL_X86_GEMM_PANEL_H
 #define BNT_KERNEL_X86_GEMM_PANEL_H
@@ -199,14 +200,11 @@ static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
     }
 }
 
-/* Codes of a type that is multiplied with a sign: 128 more as long as they are added to. */
-#define GEMM_SIGNED(codes, zero)                                                               \
-    vi_from_vb(vb_xor(vb_from_vi(gemm_raised(codes, 128 - (zero))), vb_set1(GEMM_FLIP ^ 128)))
-#define GEMM_PUT_B6(codes6) GEMM_SIGNED(codes6, 32)
-#define GEMM_PUT_B5(codes5) GEMM_SIGNED(codes5, 16)
+#define GEMM_PUT_B5(codes5) gemm_raised(codes5, GEMM_RAISE(16))
 
-/* span: as above, of its codes, which are put by `put`. */
-#define GEMM_UNPACK_SIGNED(name, span, put, high_bytes)                                        \
+/* Types whose spans have a scale: span as above, of its codes, which are put by `put`; sums: of
+ * a span, the last of which has the scale. */
+#define GEMM_UNPACK_SPANS(name, span, put, high_bytes, sums)                                   \
     static inline void name(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,  \
                             size_t n_spans, const gemm_panel *out)                             \
     {                                                                                          \
@@ -216,13 +214,14 @@ static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
         uint8_t *line = out->codes;                                                            \
                                                                                                \
         for (size_t i = 0; i < n_spans; i++, line += 512) {                                    \
-            vf_store(out->scales + 16 * i, vf_mul(d, vf_from_vi(vi_load_i8(tile + 16 * i))));  \
+            vf_store(out->scales + 16 * ((sums)*i + (sums)-1),                                 \
+                     vf_mul(d, vf_from_vi(vi_load_i8(tile + 16 * i))));                        \
             span(put);                                                                         \
             codes += 256, highs += high_bytes;                                                 \
         }                                                                                      \
     }
-GEMM_UNPACK_SIGNED(gemm_unpack_b6, GEMM_SPAN_6, GEMM_PUT_B6, 128)
-GEMM_UNPACK_SIGNED(gemm_unpack_b5, GEMM_SPAN_5, GEMM_PUT_B5, 64)
+GEMM_UNPACK_SPANS(gemm_unpack_b6, GEMM_SPAN_6, GEMM_PUT_Q6_K, 128, GEMM_SUMS_B6)
+GEMM_UNPACK_SPANS(gemm_unpack_b5, GEMM_SPAN_5, GEMM_PUT_B5, 64, 1)
 
 #endif
 #endif
