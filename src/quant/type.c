@@ -117,13 +117,13 @@ const bnt_type *bnt_tile_type_of(const bnt_type *source)
     return NULL;
 }
 
-/* Rows come in whole groups. A group takes less than 64 bytes for each column, so that its size
- * cannot wrap where 64 times the columns do not. */
+/* Rows come in whole groups. A group takes less than 64 bytes for each column of its spans, so
+ * that its size cannot wrap where 64 times these do not. */
 static bool tile_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes)
 {
     const uint64_t groups = rows / BNT_TILE_ROWS + (rows % BNT_TILE_ROWS ? 1 : 0);
 
-    if (columns > SIZE_MAX / 64) return false;
+    if (columns > SIZE_MAX / 64 - BNT_TILE_SPAN) return false;
     return bnt_mul_u64(groups, bnt_tile_group_bytes(type->tile, (size_t)columns), bytes);
 }
 
