@@ -435,7 +435,7 @@ static void rows_are_filled_up_with_zeros(void **state)
 {
     (void)state;
     static const size_t widths[] = {4, 44, 172, 252, 260, 300};
-    static float x[5 * 320], filled[5 * 320], weights[320];
+    static float x[ROWS * 320], filled[ROWS * 320], weights[320];
     static aligned is, want;
     float row[321];
 
@@ -444,15 +444,15 @@ static void rows_are_filled_up_with_zeros(void **state)
         const bnt_type *const type = bnt_type_find((uint32_t)own_ids[i / 6]);
         const size_t n = widths[i % 6], wide = (n + 31) / 32 * 32;
         memset(filled, 0, sizeof filled);
-        for (size_t j = 0; j < 5 * n; j++) {
+        for (size_t j = 0; j < ROWS * n; j++) {
             x[j] = (float)gaussian();
             filled[j / n * wide + j % n] = x[j];
             weights[j % n] = (float)(1 + j % 3);
         }
         const float *const w = i % 2 ? weights : NULL;
         memset(is.bytes, 0xAA, sizeof is.bytes);
-        bnt_tile_encode(type, x, 5, n, w, is.bytes);
-        bnt_tile_encode(type, filled, 5, wide, w, want.bytes);
+        bnt_tile_encode(type, x, ROWS, n, w, is.bytes);
+        bnt_tile_encode(type, filled, ROWS, wide, w, want.bytes);
         assert_int_equal(bnt_tile_group_bytes(type->tile, n),
                          bnt_tile_group_bytes(type->tile, wide));
         assert_memory_equal(is.bytes, want.bytes, bnt_tile_group_bytes(type->tile, n));
