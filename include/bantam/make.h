@@ -60,8 +60,8 @@ typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
 
 typedef struct bantam_quantize_options {
     size_t struct_size;
-    const char *type; /* of the layers' matrices: "B4", "B8", "B3", "B2", "Q8_0", "Q4_0",
-                         "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"; NULL: B4 */
+    const char *type; /* of the layers' matrices: "B4", "B8", "B6", "B5", "B3", "B2", "Q8_0",
+                         "Q4_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"; NULL: B4 */
     /* One of these, or "F16", "BF16", "F32"; NULL: eight bits. A model whose embedding serves
      * as its head has no output matrix: to name a type for it is BANTAM_ERR_INVALID. */
     const char *embedding, *output;

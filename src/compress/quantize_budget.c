@@ -249,7 +249,8 @@ static uint64_t padded(uint64_t bytes, bool own)
 /* Types of the family that fit, by bytes, each once. */
 static void list_choices(item *it, bool own)
 {
-    static const bnt_type_id tiles[] = {BNT_TYPE_B2, BNT_TYPE_B3, BNT_TYPE_B4, BNT_TYPE_B8};
+    static const bnt_type_id tiles[] = {BNT_TYPE_B2, BNT_TYPE_B3, BNT_TYPE_B4,
+                                        BNT_TYPE_B5, BNT_TYPE_B6, BNT_TYPE_B8};
     static const bnt_type_id flat[] = {BNT_TYPE_IQ4_NL, BNT_TYPE_Q4_K, BNT_TYPE_Q5_K,
                                        BNT_TYPE_Q6_K, BNT_TYPE_Q8_0};
     const size_t n = own ? sizeof tiles / sizeof *tiles : sizeof flat / sizeof *flat;

@@ -10,9 +10,9 @@
 
 /* ---- types ------------------------------------------------------------------------------- */
 
-static const bnt_type_id SMALL[] = {BNT_TYPE_B4,   BNT_TYPE_B8,    BNT_TYPE_B3,   BNT_TYPE_B2,
-                                    BNT_TYPE_Q8_0, BNT_TYPE_Q4_0,  BNT_TYPE_Q4_K, BNT_TYPE_Q5_K,
-                                    BNT_TYPE_Q6_K, BNT_TYPE_IQ4_NL};
+static const bnt_type_id SMALL[] = {
+    BNT_TYPE_B4,   BNT_TYPE_B8,   BNT_TYPE_B6,   BNT_TYPE_B5,   BNT_TYPE_B3,   BNT_TYPE_B2,
+    BNT_TYPE_Q8_0, BNT_TYPE_Q4_0, BNT_TYPE_Q4_K, BNT_TYPE_Q5_K, BNT_TYPE_Q6_K, BNT_TYPE_IQ4_NL};
 static const bnt_type_id FLOATS[] = {BNT_TYPE_F16, BNT_TYPE_BF16, BNT_TYPE_F32};
 
 static bool is_among(const bnt_type *type, const bnt_type_id *ids, size_t n)
@@ -32,14 +32,15 @@ static bantam_status read_type(const char *name, const bnt_type *fallback, bool 
     if (found && floats_too && is_among(found, FLOATS, sizeof FLOATS / sizeof *FLOATS)) {
         return BANTAM_OK;
     }
-    return bnt_fail(err, BANTAM_ERR_INVALID,
-                    "type %s: expected one of B4, B8, B3, B2, Q8_0, Q4_0, Q4_K, Q5_K, Q6_K, "
-                    "IQ4_NL%s",
-                    name, floats_too ? ", F16, BF16, F32" : "");
+    return bnt_fail(
+        err, BANTAM_ERR_INVALID,
+        "type %s: expected one of B4, B8, B6, B5, B3, B2, Q8_0, Q4_0, Q4_K, Q5_K, Q6_K, "
+        "IQ4_NL%s",
+        name, floats_too ? ", F16, BF16, F32" : "");
 }
 
 /* Rows that are no whole number of blocks of 256 get a type of blocks of 32 with no fewer bits,
- * and what is no multiple of 32 stays halves. */
+ * and what is no whole number of these either stays halves. */
 static const bnt_type *fitting(const bnt_type *type, uint64_t columns)
 {
     static const bnt_type_id instead[][2] = {{BNT_TYPE_Q4_K, BNT_TYPE_IQ4_NL},

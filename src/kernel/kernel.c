@@ -22,6 +22,10 @@ bnt_tile_index bnt_tile_place(const bnt_type *type)
         return BNT_TILE_B2;
     case BNT_TYPE_B8:
         return BNT_TILE_B8;
+    case BNT_TYPE_B6:
+        return BNT_TILE_B6;
+    case BNT_TYPE_B5:
+        return BNT_TILE_B5;
     case BNT_TYPE_Q4_0_R16:
         return BNT_TILE_Q4_0;
     case BNT_TYPE_Q8_0_R16:

@@ -51,6 +51,7 @@ typedef struct bnt_acts {
  * Starting from y = 0, block by block in order of columns:
  *
  *   B4, B3, B2      T = sum over spans of s * D(span), exact   y = fma((float)T, d * dx, y)
+ *   B6, B5          t = 0; each span: t = fma((float)D, d * s, t)           y = fma(t, dx, y)
  *   B8              T = D(block)                               y = fma((float)T, d * dx, y)
  *   Q4_0, Q8_0      t = 0; each span: t = fma((float)D, s, t)               y = fma(t, dx, y)
  *   Q4_K, Q5_K      t = 0; each span: t = fma((float)D, d * s, t); with M = sum over spans of
@@ -150,6 +151,8 @@ typedef enum bnt_tile_index {
     BNT_TILE_B3,
     BNT_TILE_B2,
     BNT_TILE_B8,
+    BNT_TILE_B6,
+    BNT_TILE_B5,
     BNT_TILE_Q4_0,
     BNT_TILE_Q8_0,
     BNT_TILE_Q4_K,

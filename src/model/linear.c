@@ -48,17 +48,32 @@ const float *bnt_input_row(const bnt_pass *p, const bnt_input *in, uint32_t t, f
 /* ---- the input ----------------------------------------------------------------------------
  */
 
-static bnt_acts acts_of(const bnt_work *w, uint32_t n, uint32_t columns)
+/* What is multiplied with interleaved rows of so many columns has whole spans, as they have. */
+static uint32_t wide(uint32_t columns)
 {
-    return (bnt_acts){n, columns, w->q, w->d, w->sum32, w->sum16};
+    return (uint32_t)bnt_tile_columns(columns);
 }
 
+static bnt_acts acts_of(const bnt_work *w, uint32_t n, uint32_t columns)
+{
+    return (bnt_acts){n, wide(columns), w->q, w->d, w->sum32, w->sum16};
+}
+
+/* Token i's x. A last block that ends inside of a span is quantized with zeros behind it. */
 static void quantize(const bnt_pass *p, const bnt_work *w, const float *x, uint32_t i,
                      uint32_t columns)
 {
-    p->model->kernels.quantize(x, columns, w->q + i * bnt_acts_stride(columns),
-                               w->d + i * bnt_tile_blocks(columns),
-                               w->sum32 + i * (columns / 32), w->sum16 + i * (columns / 16));
+    const bnt_kernels *const kernels = &p->model->kernels;
+    const uint32_t all = wide(columns), n = all == columns ? all : all - all % BNT_TILE_BLOCK;
+    int8_t *const q = w->q + i * bnt_acts_stride(all);
+    float *const d = w->d + i * bnt_tile_blocks(all), last[BNT_TILE_BLOCK] = {0};
+    int32_t *const sum32 = w->sum32 + i * (all / 32), *const sum16 = w->sum16 + i * (all / 16);
+
+    kernels->quantize(x, n, q, d, sum32, sum16);
+    if (n == all) return;
+    memcpy(last, x + n, (columns - n) * sizeof *x);
+    kernels->quantize(last, all - n, q + n, d + n / BNT_TILE_BLOCK, sum32 + n / 32,
+                      sum16 + n / 16);
 }
 
 /* Few tokens: everything, for one thread. */
@@ -95,7 +110,7 @@ static void make_block(void *context, size_t block, uint32_t thread)
     }
     if (j->numbers) {
         const bnt_acts acts = acts_of(w, n, columns);
-        kernels->pack(&acts, j->pass->packed + block * kernels->packed_bytes(columns));
+        kernels->pack(&acts, j->pass->packed + block * kernels->packed_bytes(wide(columns)));
     }
 }
 
@@ -167,7 +182,7 @@ static void multiply_groups(const job *j, const bnt_work *work, const bnt_matrix
         kernels->gemv[place](groups, w->row_bytes, r.n_groups, &acts, r.y, r.stride);
         return;
     }
-    const bnt_packed packed = {j->pass->packed, j->in->n, w->columns};
+    const bnt_packed packed = {j->pass->packed, j->in->n, wide(w->columns)};
     for (uint32_t g = 0; g < r.n_groups; g += kernels->panel_groups) {
         const uint32_t left = r.n_groups - g;
         kernels->gemm[place](groups + g * w->row_bytes, w->row_bytes,

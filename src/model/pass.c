@@ -8,11 +8,11 @@ static uint32_t at_least(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-/* Columns of the widest input, a multiple of 16. */
+/* Columns of the widest input, in whole spans. */
 static uint32_t widest(const bnt_config *c)
 {
     const uint32_t most = at_least(at_least(c->n_embd, c->n_ffn), c->n_heads * c->head_dim);
-    return (most + 15) & ~15u;
+    return (uint32_t)bnt_tile_columns(most);
 }
 
 /* Whether any rows meet the input as floats: the model's, or those of an adapter. */

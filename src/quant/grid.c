@@ -1,4 +1,4 @@
-/* grid.c - the search for the scales of B4, B3 and B2, and the step of B8.
+/* grid.c - the search for the scales of B6 to B2, and the step of B8.
  *
  * Sixteen rows are worked on side by side: lane r of every array belongs to row r of the group,
  * so that each loop over lanes is sixteen independent sums that a compiler turns into vector
@@ -31,15 +31,15 @@ enum {
 typedef float lanes[ROWS];
 
 /* Values of larger magnitude have no code under any d a half can hold. */
-static const float MAX_VALUE = 1e7f;
+static const float MAX_VALUE = 3e8f;
 /* The smallest half above zero; values below half of it may as well be zero. */
 static const float MIN_D = 0x1p-24f;
 static const float MAX_D = 65504.0f;
 
 static const float LEAST_WEIGHT = 1e-9f;
 
-/* What the search knows of a type. The fewer codes there are, the finer are the scales: all
- * products of the two fit int8.
+/* What the search knows of a type. Of B4, B3 and B2 the fewer codes there are, the finer are
+ * the scales: all products of the two fit int8.
  *
  * These codes of B3 and B2 were chosen by measurement against as many odd ones (-7, -5, ..., 7
  * and -3, -1, 1, 3), which a span cannot turn to the side of its largest value: with odd ones
@@ -55,6 +55,22 @@ typedef struct codes {
     float levels[TRIES]; /* what the largest value of a span becomes before codes are limited */
     float tops[TRIES];   /* what the largest scale of a block becomes, likewise */
 } codes;
+
+static const codes codes_b6 = {
+    .low = -32.0f,
+    .high = 31.0f,
+    .max_scale = 127.0f,
+    .levels = {29.0f, 30.0f, 30.8f, 31.4f, 32.0f, 32.5f, 33.5f},
+    .tops = {128.0f, 127.0f, 125.0f, 122.0f, 118.0f, 114.0f, 110.0f},
+};
+
+static const codes codes_b5 = {
+    .low = -16.0f,
+    .high = 15.0f,
+    .max_scale = 127.0f,
+    .levels = {13.8f, 14.5f, 15.1f, 15.6f, 16.1f, 16.7f, 17.5f},
+    .tops = {128.0f, 127.0f, 125.0f, 122.0f, 118.0f, 114.0f, 110.0f},
+};
 
 static const codes codes_b4 = {
     .low = -8.0f,
@@ -296,12 +312,12 @@ static void choose(const block *b, choice *best)
 
 /* ---- a block out of a group -------------------------------------------------------------- */
 
-/* Columns turned to rows; rows that are missing are zero. */
+/* Columns turned to rows; rows and columns that are missing are zero. */
 static void take_block(block *b, const float *rows, size_t stride, uint32_t n_rows,
                        uint32_t n_columns)
 {
-    b->n_spans = (int)(n_columns / SPAN);
-    if (n_rows < ROWS) memset(b->x, 0, sizeof b->x);
+    b->n_spans = (int)(bnt_tile_columns(n_columns) / SPAN);
+    if (n_rows < ROWS || n_columns % SPAN) memset(b->x, 0, sizeof b->x);
     for (size_t r = 0; r < n_rows; r++) {
         const float *const from = rows + r * stride;
         for (size_t c = 0; c < n_columns; c++) {
@@ -367,6 +383,10 @@ static void take_largest(const block *b, bnt_grid *out)
 static const codes *codes_of(const bnt_type *type)
 {
     switch ((int)type->id) {
+    case BNT_TYPE_B6:
+        return &codes_b6;
+    case BNT_TYPE_B5:
+        return &codes_b5;
     case BNT_TYPE_B4:
         return &codes_b4;
     case BNT_TYPE_B3:

@@ -2,7 +2,7 @@
  * the bytes of the values that were chosen.
  *
  * Between the two a method of quantization may choose codes by itself; bnt_tile_encode() takes
- * the nearest. Types are B4, B3, B2 and B8 of tile.h.
+ * the nearest. Types are the B types of tile.h.
  */
 #ifndef BNT_QUANT_GRID_H
 #define BNT_QUANT_GRID_H
@@ -22,9 +22,9 @@ typedef struct bnt_grid {
 } bnt_grid;
 
 /* Chooses the grid of one block of rows (n_rows, n_columns), finite floats, stride apart; 1 to
- * 16 rows, 32 to 256 columns, whole spans. For types with scales these and d are searched to
- * lower the squared error of the nearest codes, that of each column weighted by weights
- * (n_columns) where not NULL. Steps of missing rows are 0. */
+ * 16 rows, 1 to 256 columns; what they leave of the last span counts as zeros. For types with
+ * scales these and d are searched to lower the squared error of the nearest codes, that of each
+ * column weighted by weights (n_columns) where not NULL. Steps of missing rows are 0. */
 void bnt_grid_choose(const bnt_type *type, const float *rows, size_t stride, uint32_t n_rows,
                      uint32_t n_columns, const float *weights, bnt_grid *out);
 

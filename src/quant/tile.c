@@ -6,6 +6,8 @@
 #include "quant/tile.h"
 #include "quant/block.h"
 
+enum { SPAN = BNT_TILE_SPAN };
+
 /* One row's share of a span. */
 typedef struct row_span {
     int codes[BNT_TILE_SPAN]; /* as stored, high bits put in place */
@@ -42,7 +44,7 @@ static void read_codes8(const uint8_t *lines, uint32_t row, int *codes)
     }
 }
 
-/* bits: 1 of Q5_K and B3, in one line, or 2 of Q6_K, in two; they go to bit `to`. */
+/* bits: 1 of Q5_K, B5 and B3, in one line, or 2 of Q6_K and B6, in two; they go to bit `to`. */
 static void add_high(const uint8_t *lines, uint32_t row, int bits, int to, int *codes)
 {
     for (int i = 0; i < BNT_TILE_SPAN; i++) {
@@ -78,7 +80,7 @@ static void read_span(const bnt_tile *t, const uint8_t *head, const uint8_t *til
         out->offset = half_at(head + 32 + 2 * row) * (float)mins[2 * row + s % 2];
         break;
     }
-    default: /* B4, B3, B2, Q6_K */
+    default: /* B6 to B2, Q6_K */
         out->scale[0] = d * (float)(int8_t)scales[row];
         break;
     }
@@ -109,6 +111,9 @@ static int code_bias(const bnt_tile *t)
         return 4;
     case BNT_TYPE_B2:
         return 2;
+    case BNT_TYPE_B5:
+        return 16;
+    case BNT_TYPE_B6:
     case BNT_TYPE_Q6_K:
         return 32;
     default:
@@ -125,14 +130,14 @@ void bnt_tile_decode_row(const bnt_type *type, const uint8_t *group, uint32_t ro
     const uint8_t *tile = group + bnt_tile_head_bytes(t, columns);
 
     for (size_t b = 0; b < bnt_tile_blocks(columns); b++) {
-        const size_t left = (columns - b * BNT_TILE_BLOCK) / BNT_TILE_SPAN;
-        const size_t n_spans = left < BNT_TILE_SPANS ? left : BNT_TILE_SPANS;
+        const size_t left = columns - b * BNT_TILE_BLOCK, spans = bnt_tile_columns(left) / SPAN;
+        const size_t n_spans = spans < BNT_TILE_SPANS ? spans : BNT_TILE_SPANS;
         const uint8_t *const head = group + b * t->head_bytes;
 
         for (size_t s = 0; s < n_spans; s++) {
             row_span span;
             read_span(t, head, tile, n_spans, s, row, &span);
-            for (int i = 0; i < BNT_TILE_SPAN; i++) {
+            for (size_t i = 0; i < SPAN && SPAN * s + i < left; i++) {
                 const float value = span.scale[i / 16] * (float)(span.codes[i] - bias);
                 *out++ = has_mins ? value - span.offset : value;
             }

@@ -1,9 +1,10 @@
 /* tile.h - matrices interleaved by 16 rows: the form that integer kernels read in place.
  *
  * A matrix (rows, columns) is cut into groups of 16 rows, the last one padded with zero rows.
- * Columns, a multiple of 32, are cut into blocks of 256; the last block of a row may be short,
- * any multiple of 32 (576, 960 and 6816 columns end so). A block is cut into spans of 32
- * columns. One group of rows is contiguous:
+ * Columns are cut into blocks of 256, blocks into spans of 32; the last block of a row may be
+ * short, any number of spans (576, 960 and 6816 columns end so). Rows of B types are a multiple
+ * of 4: a last span that they do not fill holds weights of zero behind them. One group of rows
+ * is contiguous:
  *
  *     head | tile of block 0 | tile of block 1 | ...
  *
@@ -20,6 +21,8 @@
  * for row r, column 4 j + i of the span (first line) or 16 + 4 j + i (second line)
  *
  *   type        head, per block            scales, per span              codes    high bits
+ *   B6          fp16 d[16]                 int8 s[16]                    4 bits   2 bits
+ *   B5          fp16 d[16]                 int8 s[16]                    4 bits   1 bit
  *   B4          fp16 d[16]                 int8 s[16], |s| <= 15         4 bits   -
  *   B3          fp16 d[16]                 int8 s[16], |s| <= 31         2 bits   1 bit
  *   B2          fp16 d[16]                 int8 s[16], |s| <= 63         2 bits   -
@@ -32,24 +35,26 @@
  *
  *   mins: a second section of scales: for each two spans uint8 m[16][2], row by row the min of
  *     the first and of the second (whole blocks only, so spans come in pairs)
- *   high bits of Q5_K, B3: per span one line; of byte 4 r + i, bit j is the highest bit of the
- *     code (bit 4, bit 2) at column 4 j + i and bit 4 + j that of column 16 + 4 j + i
- *   high bits of Q6_K: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4 and
- *     5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line)
- *   s[2][16] of Q6_K: of columns 0..15 of the span, then of columns 16..31
+ *   high bits of Q5_K, B5, B3: per span one line; of byte 4 r + i, bit j is the highest bit of
+ * the code (bit 4, of B3 bit 2) at column 4 j + i and bit 4 + j that of column 16 + 4 j + i
+ *   high bits of Q6_K, B6: per span two lines; of byte 4 r + i, bits 2 j and 2 j + 1 are bits 4
+ * and 5 of the code at column 4 j + i (first line) or 16 + 4 j + i (second line) s[2][16] of
+ * Q6_K: of columns 0..15 of the span, then of columns 16..31
  *
  * The value of a weight, c being its code as stored:
  *
- *   B4  d s (c - 8)      B3  d s (c - 4)         B2  d s (c - 2)     B8  d c, c signed
+ *   B8  d c, c signed    B6  d s (c - 32)        B5  d s (c - 16)
+ *   B4  d s (c - 8)      B3  d s (c - 4)         B2  d s (c - 2)
  *   Q4_0  s (c - 8)      Q8_0  s c, c signed     Q6_K  d s (c - 32)
  *   Q4_K, Q5_K  d s c - dmin m
  *
- * B8, B4, B3 and B2 are this project's own file types: 8.0625, 4.3125, 3.3125 and 2.3125 bits a
- * weight in an even number of whole blocks. s times a code less its zero fits int8, so that a
- * block is summed in whole numbers; weights of a hostile file with a larger |s| give other bits
- * in each instruction set, and nothing worse. The R16 types hold the same numbers as the GGUF
- * types they are named after; they live in memory and in cache files, never in a file given to
- * others.
+ * B8, B6, B5, B4, B3 and B2 are this project's own file types: 8.0625, 6.3125, 5.3125, 4.3125,
+ * 3.3125 and 2.3125 bits a weight in an even number of whole blocks. Of B4, B3 and B2 s times a
+ * code less its zero fits int8, so that a block is summed in whole numbers; weights of a
+ * hostile file with a larger |s| give other bits in each instruction set, and nothing worse. B5
+ * and B6, of which that would leave scales of three and four values, are summed span by span.
+ * The R16 types hold the same numbers as the GGUF types they are named after; they live in
+ * memory and in cache files, never in a file given to others.
  */
 #ifndef BNT_QUANT_TILE_H
 #define BNT_QUANT_TILE_H
@@ -83,6 +88,12 @@ static inline size_t bnt_tile_padded(size_t bytes)
     return (bytes + BNT_TILE_LINE - 1) & ~(size_t)(BNT_TILE_LINE - 1);
 }
 
+/* The columns of whole spans that a row takes. */
+static inline size_t bnt_tile_columns(size_t columns)
+{
+    return (columns + BNT_TILE_SPAN - 1) & ~(size_t)(BNT_TILE_SPAN - 1);
+}
+
 /* Blocks of a row, and bytes of a group's head. */
 static inline size_t bnt_tile_blocks(size_t columns)
 {
@@ -111,11 +122,12 @@ static inline size_t bnt_tile_bytes(const bnt_tile *t, size_t n_spans)
     return bnt_tile_high_at(t, n_spans) + n_spans * t->high_bytes;
 }
 
-/* Bytes of one group of 16 rows. columns is a multiple of 32 and has passed bnt_type_bytes().
+/* Bytes of one group of 16 rows. columns have passed bnt_type_bytes().
  */
 static inline size_t bnt_tile_group_bytes(const bnt_tile *t, size_t columns)
 {
-    const size_t whole = columns / BNT_TILE_BLOCK, rest = columns % BNT_TILE_BLOCK;
+    const size_t wide = bnt_tile_columns(columns);
+    const size_t whole = wide / BNT_TILE_BLOCK, rest = wide % BNT_TILE_BLOCK;
     return bnt_tile_head_bytes(t, columns) + whole * bnt_tile_bytes(t, BNT_TILE_SPANS) +
            (rest ? bnt_tile_bytes(t, rest / BNT_TILE_SPAN) : 0);
 }
@@ -129,7 +141,7 @@ const bnt_type *bnt_tile_type_of(const bnt_type *source);
 void bnt_tile_interleave(const bnt_type *type, const uint8_t *rows, size_t row_bytes,
                          uint32_t n_rows, size_t columns, uint8_t *out);
 
-/* Quantizes one group to B4, B3, B2 or B8: rows (n_rows, columns) of finite floats become the
+/* Quantizes one group to a B type: rows (n_rows, columns) of finite floats become the
  * nearest codes of the grids (grid.h) that are chosen for them, each error weighted by weights
  * (columns) where not NULL. */
 void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, size_t columns,

@@ -8,12 +8,12 @@
 
 enum { ROWS = BNT_TILE_ROWS, SPAN = BNT_TILE_SPAN, BLOCK = BNT_TILE_BLOCK };
 
-/* Codes of one span: rows are BLOCK apart. `low` becomes 0. */
+/* The four low bits of a span's codes: rows are BLOCK apart. `low` becomes 0. */
 static void put_codes4(const int8_t *codes, int low, uint8_t *lines)
 {
     for (int r = 0; r < ROWS; r++, codes += BLOCK) {
         for (int c = 0; c < SPAN / 2; c++) {
-            const int both = (codes[c] - low) | (codes[c + SPAN / 2] - low) << 4;
+            const int both = ((codes[c] - low) & 15) | ((codes[c + SPAN / 2] - low) & 15) << 4;
             lines[BNT_TILE_LINE * (c / 4) + 4 * r + c % 4] = (uint8_t)both;
         }
     }
@@ -31,12 +31,16 @@ static void put_codes2(const int8_t *codes, int low, uint8_t *lines)
     }
 }
 
-/* The third bit of a span's codes; the line is zeros. */
-static void put_high(const int8_t *codes, int low, uint8_t *line)
+/* What a span's codes have above bit `from`: a bit in one line, or two in two; they are zeros.
+ */
+static void put_high(const int8_t *codes, int low, int from, int bits, uint8_t *lines)
 {
+    const int columns = SPAN / bits; /* of a line */
+
     for (int r = 0; r < ROWS; r++, codes += BLOCK) {
         for (int c = 0; c < SPAN; c++) {
-            line[4 * r + c % 4] |= (uint8_t)((codes[c] - low) >> 2 << (c / 4));
+            lines[BNT_TILE_LINE * (c / columns) + 4 * r + c % 4] |=
+                (uint8_t)((codes[c] - low) >> from << (c % columns / 4 * bits));
         }
     }
 }
@@ -77,20 +81,23 @@ void bnt_grid_store(const bnt_type *type, const bnt_grid *grid, const int8_t *co
             put_codes2(codes, grid->low, lines);
         }
         if (t->high_bytes) {
-            put_high(codes, grid->low, tile + bnt_tile_high_at(t, n_spans) + s * t->high_bytes);
+            put_high(codes, grid->low, t->code_bytes == 256 ? 4 : 2,
+                     (int)t->high_bytes / BNT_TILE_LINE,
+                     tile + bnt_tile_high_at(t, n_spans) + s * t->high_bytes);
         }
     }
 }
 
-/* Nearest codes of n_rows rows, stride apart; missing rows have a step of 0, and any code. */
+/* Nearest codes of rows (n_rows, n_columns), stride apart; missing columns have the code 0, and
+ * missing rows a step of 0, and any code. */
 static void take_nearest(const bnt_grid *g, const float *rows, size_t stride, uint32_t n_rows,
-                         int8_t *codes)
+                         uint32_t n_columns, int8_t *codes)
 {
     for (uint32_t r = 0; r < ROWS; r++) {
         const float *const from = rows + (r < n_rows ? r : 0) * stride;
-        for (int c = 0; c < SPAN * g->n_spans; c++) {
-            codes[r * BLOCK + (uint32_t)c] =
-                (int8_t)bnt_grid_code(g, c / SPAN, (int)r, from[c]);
+        for (uint32_t c = 0; c < BLOCK; c++) {
+            codes[r * BLOCK + c] =
+                c < n_columns ? (int8_t)bnt_grid_code(g, (int)c / SPAN, (int)r, from[c]) : 0;
         }
     }
 }
@@ -102,10 +109,10 @@ void bnt_tile_encode(const bnt_type *type, const float *rows, uint32_t n_rows, s
     bnt_grid grid;
 
     for (size_t at = 0; at < columns; at += BLOCK) {
-        const size_t left = columns - at;
-        bnt_grid_choose(type, rows + at, columns, n_rows, left < BLOCK ? (uint32_t)left : BLOCK,
-                        weights ? weights + at : NULL, &grid);
-        take_nearest(&grid, rows + at, columns, n_rows, codes);
+        const uint32_t n = columns - at < BLOCK ? (uint32_t)(columns - at) : BLOCK;
+        bnt_grid_choose(type, rows + at, columns, n_rows, n, weights ? weights + at : NULL,
+                        &grid);
+        take_nearest(&grid, rows + at, columns, n_rows, n, codes);
         bnt_grid_store(type, &grid, codes, columns, at / BLOCK, out);
     }
 }

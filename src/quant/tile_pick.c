@@ -34,7 +34,7 @@ static void copy_row(const bnt_tile *t, size_t columns, const uint8_t *source,
     copy_lists(group, to, source, from, n_blocks * t->head_bytes, 2);
     size_t at = bnt_tile_head_bytes(t, columns);
     for (size_t b = 0; b < n_blocks; b++) {
-        const size_t left = columns / BNT_TILE_SPAN - b * BNT_TILE_SPANS;
+        const size_t left = bnt_tile_columns(columns) / BNT_TILE_SPAN - b * BNT_TILE_SPANS;
         const size_t n = left < BNT_TILE_SPANS ? left : BNT_TILE_SPANS;
         from.at = to.at = at;
         copy_lists(group, to, source, from, n * t->scale_bytes, 1);

@@ -11,6 +11,8 @@
 static const bnt_tile b2 = {32, 16, 0, 128, 0, BNT_TYPE_B2};
 static const bnt_tile b3 = {32, 16, 0, 128, 64, BNT_TYPE_B3};
 static const bnt_tile b4 = {32, 16, 0, 256, 0, BNT_TYPE_B4};
+static const bnt_tile b5 = {32, 16, 0, 256, 64, BNT_TYPE_B5};
+static const bnt_tile b6 = {32, 16, 0, 256, 128, BNT_TYPE_B6};
 static const bnt_tile b8 = {32, 0, 0, 512, 0, BNT_TYPE_B8};
 static const bnt_tile q4_0_r16 = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0};
 static const bnt_tile q8_0_r16 = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0};
@@ -40,10 +42,12 @@ static const bnt_type types[] = {
      bnt_iq4_nl_encode_for, NULL},
     {BNT_TYPE_IQ4_XS, "IQ4_XS", 256, sizeof(bnt_iq4_xs), bnt_iq4_xs_decode, NULL, NULL, NULL},
     {BNT_TYPE_BF16, "BF16", 1, 2, bnt_bf16_decode, bnt_bf16_encode, NULL, NULL},
-    {BNT_TYPE_B2, "B2", 32, 0, NULL, NULL, NULL, &b2},
-    {BNT_TYPE_B3, "B3", 32, 0, NULL, NULL, NULL, &b3},
-    {BNT_TYPE_B4, "B4", 32, 0, NULL, NULL, NULL, &b4},
-    {BNT_TYPE_B8, "B8", 32, 0, NULL, NULL, NULL, &b8},
+    {BNT_TYPE_B2, "B2", 4, 0, NULL, NULL, NULL, &b2},
+    {BNT_TYPE_B3, "B3", 4, 0, NULL, NULL, NULL, &b3},
+    {BNT_TYPE_B4, "B4", 4, 0, NULL, NULL, NULL, &b4},
+    {BNT_TYPE_B5, "B5", 4, 0, NULL, NULL, NULL, &b5},
+    {BNT_TYPE_B6, "B6", 4, 0, NULL, NULL, NULL, &b6},
+    {BNT_TYPE_B8, "B8", 4, 0, NULL, NULL, NULL, &b8},
     {BNT_TYPE_Q4_0_R16, "Q4_0_R16", 32, 0, NULL, NULL, NULL, &q4_0_r16},
     {BNT_TYPE_Q8_0_R16, "Q8_0_R16", 32, 0, NULL, NULL, NULL, &q8_0_r16},
     {BNT_TYPE_Q4_K_R16, "Q4_K_R16", 256, 0, NULL, NULL, NULL, &q4_k_r16},
@@ -113,13 +117,13 @@ const bnt_type *bnt_tile_type_of(const bnt_type *source)
     return NULL;
 }
 
-/* Rows come in whole groups. A group takes less than 64 bytes for each column, so that its size
- * cannot wrap where 64 times the columns do not. */
+/* Rows come in whole groups. A group takes less than 64 bytes for each column of its spans, so
+ * that its size cannot wrap where 64 times these do not. */
 static bool tile_bytes(const bnt_type *type, uint64_t rows, uint64_t columns, uint64_t *bytes)
 {
     const uint64_t groups = rows / BNT_TILE_ROWS + (rows % BNT_TILE_ROWS ? 1 : 0);
 
-    if (columns > SIZE_MAX / 64) return false;
+    if (columns > SIZE_MAX / 64 - BNT_TILE_SPAN) return false;
     return bnt_mul_u64(groups, bnt_tile_group_bytes(type->tile, (size_t)columns), bytes);
 }
 

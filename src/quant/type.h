@@ -29,6 +29,8 @@ typedef enum bnt_type_id {
     BNT_TYPE_B2 = 1202,
     BNT_TYPE_B3 = 1203,
     BNT_TYPE_B4 = 1204,
+    BNT_TYPE_B5 = 1205,
+    BNT_TYPE_B6 = 1206,
     BNT_TYPE_B8 = 1208,
     BNT_TYPE_Q4_0_R16 = 1302,
     BNT_TYPE_Q8_0_R16 = 1308,

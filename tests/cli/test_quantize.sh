@@ -69,11 +69,14 @@ check "the totals are sums" [ "$bytes" -eq "$(json totals bytes)" ]
 expect "a type for an output that the model does not have" 1 quantize "$HF" "$T/x.gguf" --output b8
 check "no file is left of it" [ ! -e "$T/x.gguf" ]
 
-run quantize "$ODD" "$T/odd.gguf"
+run quantize "$ODD" "$T/odd.gguf" --type b6
+check "rows of 172 values are rows of b6" [ "$rc" -eq 0 ]
+check "and nothing is to be said" [ ! -s "$T/err" ]
+run quantize "$ODD" "$T/odd.gguf" --type q8_0
 check "rows of 172 values: exit 0" [ "$rc" -eq 0 ]
 check "each matrix that gets f16 is named" [ "$(lines "$T/err")" -eq 5 ]
 check "and why" contains "$T/err" "blk.0.ffn_down.weight gets F16"
-run quantize "$ODD" "$T/odd.gguf" -q
+run quantize "$ODD" "$T/odd.gguf" --type q8_0 -q
 check "-q silences that" [ ! -s "$T/err" ]
 run run "$T/odd.gguf" --raw -n 4 --temp 0 "Once"
 check "types may be mixed" [ "$rc" -eq 0 ]

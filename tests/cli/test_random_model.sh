@@ -5,14 +5,14 @@
 helpers
 
 if [ ! -x "${BANTAM_BUILD:-}/bantam-random-model" ]; then
-    echo "skipped 37 cases: no bantam-random-model"
+    echo "skipped 43 cases: no bantam-random-model"
     exit 0
 fi
 MAKE=$(emulated "$BANTAM_BUILD/bantam-random-model")
 BANTAM_CACHE=off
 export BANTAM_CACHE
 
-for type in F32 F16 BF16 Q8_0 Q4_0 Q4_K Q5_K Q6_K B4 B3 B2 B8; do
+for type in F32 F16 BF16 Q8_0 Q4_0 Q4_K Q5_K Q6_K B4 B3 B2 B8 B6 B5; do
     check "a model of $type is made" "$MAKE" small "$type" 1 "$T/$type.gguf"
     run inspect "$T/$type.gguf" --json
     check "most of its weights are $type" [ "$("$JSON" "$T/out" model type)" = "$type" ]

@@ -166,13 +166,15 @@ static void make_row(writer *w, const declared *t, float deviation, uint8_t *out
     }
 }
 
-/* 16 rows of B4, B3, B2 or B8, of which `rows` are there. */
+/* 16 rows of a B type, of which `rows` are there. */
 static void make_group(writer *w, const declared *t, uint32_t rows, float deviation,
                        uint8_t *out)
 {
     const bnt_tile *const tile = t->type->tile;
     /* Scales up to 15 serve all types that have any. */
     const float part = t->type->id == BNT_TYPE_B8   ? 0.0135f
+                       : t->type->id == BNT_TYPE_B6 ? 0.00625f
+                       : t->type->id == BNT_TYPE_B5 ? 0.0125f
                        : t->type->id == BNT_TYPE_B4 ? 0.025f
                        : t->type->id == BNT_TYPE_B3 ? 0.05f
                                                     : 0.1f;
@@ -187,7 +189,7 @@ static void make_group(writer *w, const declared *t, uint32_t rows, float deviat
     }
     size_t at = head;
     for (uint32_t column = 0; column < t->columns; column += BNT_TILE_BLOCK) {
-        const uint32_t left = t->columns - column;
+        const size_t left = bnt_tile_columns(t->columns) - column;
         const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         for (size_t i = at; i < at + spans * tile->scale_bytes; i++) {
             out[i] = (uint8_t)(out[i] % 31 - 15);
@@ -388,8 +390,23 @@ static void types_with_short_blocks_give_the_bits_of_the_reference(void **state)
                          .head_dim = 48,
                          .ffn = 608,
                          .vocab = 37,
-                         .types = {"B4", "Q8_0", "B8", "Q4_0", "B3", "B2"}},
-                6);
+                         .types = {"B4", "Q8_0", "B8", "Q4_0", "B3", "B2", "B6", "B5"}},
+                8);
+}
+
+static void rows_that_end_inside_a_span_give_the_bits_of_the_reference(void **state)
+{
+    (void)state;
+    check_turns(&(shape){.arch = "llama",
+                         .layers = 1,
+                         .embd = 100,
+                         .heads = 5,
+                         .kv_heads = 1,
+                         .head_dim = 20,
+                         .ffn = 300,
+                         .vocab = 37,
+                         .types = {"B4", "B8", "B6", "B5"}},
+                4);
 }
 
 static void types_of_large_blocks_give_the_bits_of_the_reference(void **state)
@@ -471,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_with_short_blocks_give_the_bits_of_the_reference),
+        cmocka_unit_test(rows_that_end_inside_a_span_give_the_bits_of_the_reference),
         cmocka_unit_test(types_of_large_blocks_give_the_bits_of_the_reference),
         cmocka_unit_test(floats_and_mixes_give_the_bits_of_the_reference),
         cmocka_unit_test(attention_gives_the_bits_of_the_reference),

@@ -17,6 +17,8 @@ static const struct {
     [BNT_TILE_B3] = {"gemv_b3", "gemm_b3", BNT_TYPE_B3},
     [BNT_TILE_B2] = {"gemv_b2", "gemm_b2", BNT_TYPE_B2},
     [BNT_TILE_B8] = {"gemv_b8", "gemm_b8", BNT_TYPE_B8},
+    [BNT_TILE_B6] = {"gemv_b6", "gemm_b6", BNT_TYPE_B6},
+    [BNT_TILE_B5] = {"gemv_b5", "gemm_b5", BNT_TYPE_B5},
     [BNT_TILE_Q4_0] = {"gemv_q4_0", "gemm_q4_0", BNT_TYPE_Q4_0_R16},
     [BNT_TILE_Q8_0] = {"gemv_q8_0", "gemm_q8_0", BNT_TYPE_Q8_0_R16},
     [BNT_TILE_Q4_K] = {"gemv_q4_k", "gemm_q4_k", BNT_TYPE_Q4_K_R16},

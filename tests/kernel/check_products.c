@@ -17,6 +17,8 @@ static const struct {
     [BNT_TILE_B3] = {"b3", BNT_TYPE_B3},
     [BNT_TILE_B2] = {"b2", BNT_TYPE_B2},
     [BNT_TILE_B8] = {"b8", BNT_TYPE_B8},
+    [BNT_TILE_B6] = {"b6", BNT_TYPE_B6},
+    [BNT_TILE_B5] = {"b5", BNT_TYPE_B5},
     [BNT_TILE_Q4_0] = {"q4_0", BNT_TYPE_Q4_0_R16},
     [BNT_TILE_Q8_0] = {"q8_0", BNT_TYPE_Q8_0_R16},
     [BNT_TILE_Q4_K] = {"q4_k", BNT_TYPE_Q4_K_R16},
@@ -64,6 +66,8 @@ static uint8_t *fill_scales(check *c, uint8_t *p, bnt_tile_index type, size_t by
         return fill_bytes(c, p, bytes, fill, -31, 31);
     case BNT_TILE_B2:
         return fill_bytes(c, p, bytes, fill, -63, 63);
+    case BNT_TILE_B6:
+    case BNT_TILE_B5:
     case BNT_TILE_Q6_K:
         return fill_bytes(c, p, bytes, fill, -128, 127);
     default:

@@ -105,17 +105,23 @@ static void tiny_and_broken_blocks_have_no_codes(void **state)
 /* ---- products ---- */
 
 static const bnt_type_id tile_ids[BNT_TILES] = {
-    BNT_TYPE_B4,       BNT_TYPE_B3,       BNT_TYPE_B2,
-    BNT_TYPE_B8,       BNT_TYPE_Q4_0_R16, BNT_TYPE_Q8_0_R16,
+    BNT_TYPE_B4,       BNT_TYPE_B3,       BNT_TYPE_B2,       BNT_TYPE_B8,
+    BNT_TYPE_B6,       BNT_TYPE_B5,       BNT_TYPE_Q4_0_R16, BNT_TYPE_Q8_0_R16,
     BNT_TYPE_Q4_K_R16, BNT_TYPE_Q5_K_R16, BNT_TYPE_Q6_K_R16};
 
 /* The largest codes as stored. */
-static const int greatest[BNT_TILES] = {15, 7, 3, 127, 15, 127, 15, 31, 63};
+static const int greatest[BNT_TILES] = {15, 7, 3, 127, 63, 31, 15, 127, 15, 31, 63};
 
 /* Types whose spans have scales that are whole numbers, and these' largest. */
 static int greatest_scale(bnt_tile_index type)
 {
     return type == BNT_TILE_B4 ? 15 : type == BNT_TILE_B3 ? 31 : type == BNT_TILE_B2 ? 63 : 0;
+}
+
+/* Types whose spans have a scale with a sign that is not part of their whole sums. */
+static bool has_signed_scale(bnt_tile_index type)
+{
+    return type == BNT_TILE_B6 || type == BNT_TILE_B5;
 }
 
 /* A matrix of one group, and tokens that are distinct numbers. */
@@ -187,7 +193,7 @@ static void put_scales(bnt_tile_index type, const bnt_tile *t, size_t columns, u
 
 static int zero_code(bnt_tile_index type)
 {
-    static const int zero[BNT_TILES] = {8, 4, 2, 0, 8, 0, 0, 0, 32};
+    static const int zero[BNT_TILES] = {8, 4, 2, 0, 32, 16, 8, 0, 0, 0, 32};
     return zero[type];
 }
 
@@ -211,10 +217,10 @@ static void put_code(bnt_tile_index type, const bnt_tile *t, size_t columns, uin
     }
     uint8_t *const line = p.lines + 64 * j + byte;
     *line = (uint8_t)((*line & (upper ? 0x0F : 0xF0)) | (code & 15) << (upper ? 4 : 0));
-    if (type == BNT_TILE_Q5_K) {
+    if (t->high_bytes == 64) {
         const uint32_t bit = upper * 4 + j;
         p.high[byte] = (uint8_t)((p.high[byte] & ~(1u << bit)) | (uint32_t)code >> 4 << bit);
-    } else if (type == BNT_TILE_Q6_K) {
+    } else if (t->high_bytes == 128) {
         uint8_t *const high = p.high + 64 * upper + byte;
         *high = (uint8_t)((*high & ~(3u << (2 * j))) | (uint32_t)code >> 4 << (2 * j));
     }
@@ -404,6 +410,8 @@ static void put_row(bnt_tile_index type, const bnt_tile *t, size_t columns, uint
             p.scales[16 + row] = (uint8_t)-n->scale[2 * s + 1];
             n->scale[2 * s + 1] = -n->scale[2 * s + 1];
         } else if (t->scale_bytes) {
+            const bool turned = has_signed_scale(type) && bnt_rng_below(&rng, 2);
+            n->scale[2 * s] *= turned ? -1 : 1;
             p.scales[row] = (uint8_t)n->scale[2 * s];
         }
         if (t->min_bytes) p.mins[2 * row] = (uint8_t)n->min[s];
@@ -439,9 +447,9 @@ static float step(bnt_tile_index type, const row_numbers *n, const int8_t *q, si
                 t = fma_by_double((float)half, d * (float)n->scale[h], t);
             }
         } else {
-            const bool k_type = type == BNT_TILE_Q4_K || type == BNT_TILE_Q5_K;
+            const bool halves = type == BNT_TILE_Q4_0 || type == BNT_TILE_Q8_0;
             t = fma_by_double((float)dot,
-                              k_type ? d * (float)n->scale[2 * s] : n->half_scale[s], t);
+                              halves ? n->half_scale[s] : d * (float)n->scale[2 * s], t);
         }
     }
     if (greatest_scale(type) || type == BNT_TILE_B8)
@@ -514,6 +522,8 @@ static void many_tokens_have_the_products_of_each(void **state)
     check_many_tokens(BNT_TILE_B4);
     check_many_tokens(BNT_TILE_B3);
     check_many_tokens(BNT_TILE_B2);
+    check_many_tokens(BNT_TILE_B5);
+    check_many_tokens(BNT_TILE_B6);
 }
 
 static void rows_are_dot_products_of_decoded_rows(void **state)

@@ -159,7 +159,7 @@ static uint8_t *rounded(const bnt_type *type, const double *h, const float *rows
 static void feedback_beats_the_nearest_codes_on_correlated_inputs(void **state)
 {
     (void)state;
-    static const char *const types[] = {"B4", "B8", "B3", "B2"};
+    static const char *const types[] = {"B4", "B8", "B6", "B5", "B3", "B2"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const bnt_type *const type = bnt_type_named(types[i]);
         for (int round = 0; round < 3; round++) {

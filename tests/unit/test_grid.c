@@ -17,6 +17,8 @@ static const struct own {
     int low, high, most_scale;
     size_t tile_bytes, short_bytes; /* of 256 columns, and of 64 */
 } own[] = {
+    {BNT_TYPE_B6, -32, 31, 127, 128 + 2048 + 1024, 64 + 512 + 256},
+    {BNT_TYPE_B5, -16, 15, 127, 128 + 2048 + 512, 64 + 512 + 128},
     {BNT_TYPE_B4, -8, 7, 15, 128 + 2048, 64 + 512},
     {BNT_TYPE_B3, -4, 3, 31, 128 + 1024 + 512, 64 + 256 + 128},
     {BNT_TYPE_B2, -2, 1, 63, 128 + 1024, 64 + 256},
@@ -51,8 +53,15 @@ static int stored_code(const struct own *t, size_t column, size_t row)
     switch ((int)t->id) {
     case BNT_TYPE_B8:
         return (int8_t)tile[512 * span + 64 * (c / 4) + byte];
-    case BNT_TYPE_B4:
-        return codes[256 * span + 64 * (c % 16 / 4) + byte] >> (c < 16 ? 0 : 4) & 15;
+    case BNT_TYPE_B6:
+    case BNT_TYPE_B5:
+    case BNT_TYPE_B4: {
+        const int four = codes[256 * span + 64 * (c % 16 / 4) + byte] >> (c < 16 ? 0 : 4) & 15;
+        const uint8_t *const high = codes + 256 * n_spans;
+        if (t->id == BNT_TYPE_B4) return four;
+        if (t->id == BNT_TYPE_B5) return four | (high[64 * span + byte] >> (c / 4) & 1) << 4;
+        return four | (high[128 * span + 64 * (c / 16) + byte] >> (c % 16 / 4 * 2) & 3) << 4;
+    }
     default: {
         const int two = codes[128 * span + 64 * (c / 16) + byte] >> (2 * (c % 16 / 4)) & 3;
         const uint8_t *const high = codes + 128 * n_spans + 64 * span;
@@ -116,7 +125,7 @@ static void all_that_no_number_takes_is_zero(void **state)
 {
     (void)state;
     static int8_t codes[ROWS * BLOCK];
-    static const size_t scales[OWN] = {16, 16, 16, 0};
+    static const size_t scales[OWN] = {16, 16, 16, 16, 16, 0};
 
     for (size_t i = 0; i < OWN; i++) {
         const bnt_type *const type = bnt_type_find((uint32_t)own[i].id);

@@ -8,7 +8,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { COLUMNS = 256, ROWS = 67, TOKENS = 40, MAX_THREADS = 3 };
+enum { COLUMNS = 256, WIDE = 300, ROWS = 67, TOKENS = 40, MAX_THREADS = 3 };
 
 typedef struct bench {
     bnt_model model;
@@ -24,7 +24,8 @@ static void bench_open(bench *b, uint32_t n_threads)
 {
     memset(b, 0, sizeof *b);
     bnt_config *const c = &b->model.config;
-    c->n_embd = c->n_ffn = COLUMNS;
+    c->n_embd = COLUMNS;
+    c->n_ffn = WIDE;
     c->n_heads = c->n_kv_heads = 4;
     c->head_dim = c->rope_dims = COLUMNS / 4;
     bnt_kernels_init(&b->model.kernels, 0);
@@ -162,6 +163,46 @@ static void every_type_multiplies_as_its_decoded_rows_do(void **state)
     free(b);
 }
 
+/* B types of rows that end inside of a span. */
+static void rows_of_any_width_multiply_as_their_decoded_rows_do(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"B8", "B6", "B5", "B4", "B3", "B2"};
+    static const uint32_t widths[] = {4, 44, 172, 260, WIDE};
+    enum { FEW_ROWS = 21, FEW_TOKENS = 27 };
+    bench *const b = malloc(sizeof *b);
+    assert_non_null(b);
+    bench_open(b, 2);
+    for (size_t i = 0; i < 6 * 5; i++) {
+        const uint32_t n = widths[i / 6];
+        bnt_matrix w = {bnt_type_named(names[i % 6]), b->tiles, FEW_ROWS, n, 0};
+        w.row_bytes = bnt_tile_group_bytes(w.type->tile, n);
+        bnt_tile_encode(w.type, b->rows, 16, n, NULL, b->tiles);
+        bnt_tile_encode(w.type, b->rows + 16 * n, FEW_ROWS - 16, n, NULL,
+                        b->tiles + w.row_bytes);
+        for (uint32_t n_tokens = 1; n_tokens <= FEW_TOKENS; n_tokens += 13) {
+            const bnt_input in = {.x = b->x, .n = n_tokens, .columns = n};
+            float y[FEW_TOKENS * FEW_ROWS], row[WIDE];
+            const bnt_product product = {.w = &w, .y = y};
+            bnt_linear(&b->pass, &in, &product, 1);
+            for (size_t k = 0; k < n_tokens * FEW_ROWS; k++) {
+                const float *const x = b->x + k / FEW_ROWS * n;
+                double sum = 0.0, sizes = 0.0, most = 0.0;
+                bnt_type_decode_row(w.type, w.data, n, k % FEW_ROWS, row);
+                for (uint32_t c = 0; c < n; c++) {
+                    sum += (double)row[c] * (double)x[c];
+                    sizes += fabs((double)row[c]);
+                    most = fmax(most, fabs((double)x[c]));
+                }
+                /* Codes of x are off by half a step at most. */
+                assert_true(fabs((double)y[k] - sum) <= 0.505 * most / 127.0 * sizes);
+            }
+        }
+    }
+    bench_close(b);
+    free(b);
+}
+
 static void tokens_threads_and_company_change_no_bit(void **state)
 {
     (void)state;
@@ -228,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_multiplies_as_its_decoded_rows_do),
+        cmocka_unit_test(rows_of_any_width_multiply_as_their_decoded_rows_do),
         cmocka_unit_test(tokens_threads_and_company_change_no_bit),
         cmocka_unit_test(products_are_added_and_gated),
     };

@@ -115,7 +115,7 @@ static void matrices_get_four_bits_and_the_embedding_eight(void **state)
     temp_remove(&t);
 }
 
-/* The tiny model's own shape: rows of 48 values. */
+/* Rows of 50 values. */
 static void rows_that_are_no_whole_blocks_become_f16(void **state)
 {
     (void)state;
@@ -125,7 +125,7 @@ static void rows_that_are_no_whole_blocks_become_f16(void **state)
 
     temp_make(&t);
     const char *const in = temp_path(&t, "in.gguf"), *const out = temp_path(&t, "out.gguf");
-    tiny_write(in, &(tiny_spec){0});
+    tiny_write(in, &(tiny_spec){.n_ffn = 50});
     const bantam_quantize_options o = options_of("B4", &r);
     quantize(in, out, &o);
 
@@ -408,7 +408,7 @@ static void types_that_cannot_be_written_are_refused(void **state)
 {
     (void)state;
     static const char *const types[] = {"Q3_K", "Q4_1", "F16", "Q8_0_R16", "nonsense", ""};
-    static const char *const others[] = {"Q3_K", "Q4_0_R16", "b5"};
+    static const char *const others[] = {"Q3_K", "Q4_0_R16", "b7"};
     temp_folder t;
     reports r;
 
@@ -417,7 +417,8 @@ static void types_that_cannot_be_written_are_refused(void **state)
     tiny_write(in, &small);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const bantam_quantize_options o = options_of(types[i], &r);
-        refused(in, out, &o, BANTAM_ERR_INVALID, "expected one of B4, B8, B3, B2, Q8_0");
+        refused(in, out, &o, BANTAM_ERR_INVALID,
+                "expected one of B4, B8, B6, B5, B3, B2, Q8_0");
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         bantam_quantize_options o = options_of("B4", &r);
@@ -492,7 +493,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
     static const char *const text[] = {"absent.txt"};
-    static const char *const rules[] = {"blk.0.attn_q.weight", "=B4", "blk.*=B5", "v.*=B4"};
+    static const char *const rules[] = {"blk.0.attn_q.weight", "=B4", "blk.*=B7", "v.*=B4"};
     static const char *const why[] = {"expected PATTERN=TYPE", "expected PATTERN=TYPE",
                                       "expected one of", "no matrix of the model"};
     temp_folder t;
@@ -576,8 +577,9 @@ static void broken_values_are_refused(void **state)
         refused(in, out, &o, BANTAM_ERR_FORMAT,
                 "tensor blk.1.ffn_up.weight: it holds values that are no finite numbers");
     }
-    /* 1e6 fits B4, and is too much for the halves that rows of 48 become. */
-    tiny_write(in, &(tiny_spec){.poisoned = "blk.0.ffn_down.weight", .poison = 1e6f});
+    /* 1e6 fits B4, and is too much for the halves that rows of 50 become. */
+    tiny_write(in,
+               &(tiny_spec){.n_ffn = 50, .poisoned = "blk.0.ffn_down.weight", .poison = 1e6f});
     const bantam_quantize_options o = options_of("B4", &r);
     refused(in, out, &o, BANTAM_ERR_UNSUPPORTED, "too large for type F16");
     temp_remove(&t);

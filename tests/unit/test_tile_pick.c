@@ -60,7 +60,7 @@ static void check(const bnt_type *type, size_t columns)
 
 static void picked_rows_hold_the_values_they_held(void **state)
 {
-    static const char *const names[] = {"B8", "B4", "B3", "B2"};
+    static const char *const names[] = {"B8", "B6", "B5", "B4", "B3", "B2"};
     static const size_t columns[] = {32, 96, 256, 288, 576};
 
     (void)state;

@@ -262,13 +262,15 @@ static void fill_blocks(filler *f, const bnt_type *type, size_t n_blocks, float 
     }
 }
 
-/* A group of B4, B3, B2 or B8 as tile.h draws it; rows beyond n_rows are zero by their d. */
+/* A group of a B type as tile.h draws it; rows beyond n_rows are zero by their d. */
 static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_t columns,
                        float deviation)
 {
     const bnt_tile *const t = type->tile;
     const bool scaled = t->scale_bytes != 0;
-    const float values = type->id == BNT_TYPE_B4   ? 16.0f /* of codes */
+    const float values = type->id == BNT_TYPE_B6   ? 64.0f /* of codes */
+                         : type->id == BNT_TYPE_B5 ? 32.0f
+                         : type->id == BNT_TYPE_B4 ? 16.0f
                          : type->id == BNT_TYPE_B3 ? 8.0f
                          : type->id == BNT_TYPE_B2 ? 4.0f
                                                    : 256.0f;
@@ -286,7 +288,7 @@ static void fill_group(filler *f, const bnt_type *type, uint32_t n_rows, uint32_
         }
     }
     for (size_t at = head, column = 0; scaled && column < columns; column += BNT_TILE_BLOCK) {
-        const size_t left = columns - column;
+        const size_t left = bnt_tile_columns(columns) - column;
         const size_t spans = (left < BNT_TILE_BLOCK ? left : BNT_TILE_BLOCK) / BNT_TILE_SPAN;
         const size_t used = spans * t->scale_bytes, codes = bnt_tile_codes_at(t, spans);
         for (size_t i = 0; i < used; i++) {
@@ -314,6 +316,7 @@ static void fill_row(filler *f, uint32_t columns, float deviation)
 static const bnt_type *type_for(const plan *t, const bnt_type *type)
 {
     static const bnt_type_id finer[][2] = {
+        {BNT_TYPE_B6, BNT_TYPE_B8},     {BNT_TYPE_B5, BNT_TYPE_B8},
         {BNT_TYPE_B4, BNT_TYPE_B8},     {BNT_TYPE_B3, BNT_TYPE_B8},
         {BNT_TYPE_B2, BNT_TYPE_B8},     {BNT_TYPE_Q4_0, BNT_TYPE_Q8_0},
         {BNT_TYPE_Q4_K, BNT_TYPE_Q6_K}, {BNT_TYPE_Q5_K, BNT_TYPE_Q6_K}};
@@ -420,8 +423,8 @@ static bantam_status write_model(const bnt_shape *s, const bnt_type *type, uint6
 }
 
 /* Types that kernels compute with. */
-static const char *const type_names[] = {"F32",  "F16",  "BF16", "Q8_0", "Q4_0", "Q4_K",
-                                         "Q5_K", "Q6_K", "B4",   "B3",   "B2",   "B8"};
+static const char *const type_names[] = {"F32",  "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K",
+                                         "Q6_K", "B4",  "B3",   "B2",   "B8",   "B6",   "B5"};
 enum { N_TYPES = sizeof type_names / sizeof type_names[0] };
 
 static int usage(void)

@@ -4,7 +4,7 @@
 #include "cli_table.h"
 
 /* What a model can be quantized to. */
-#define SMALL_TYPES "b4|b8|b3|b2|q8_0|q4_0|q4_k|q5_k|q6_k|iq4_nl"
+#define SMALL_TYPES "b4|b8|b6|b5|b3|b2|q8_0|q4_0|q4_k|q5_k|q6_k|iq4_nl"
 
 #define AT(member) offsetof(cli_args, member)
 #define IN(id)     (1u << CLI_##id)

@@ -21,7 +21,7 @@ typedef struct dots {
 INLINE int quarters_of(const bnt_tile_index kind, const int n_tokens)
 {
     if (has_halves(kind)) return n_tokens == 4 ? 1 : 2;
-    return n_tokens == 1 && kind != BNT_TILE_Q5_K ? 4 : 2;
+    return n_tokens == 1 && !has_five_bits(kind) && !has_six_bits(kind) ? 4 : 2;
 }
 
 INLINE void dots_begin(const bnt_tile_index kind, const int T, const int Q,

@@ -25,8 +25,8 @@ typedef struct dots {
 INLINE int quarters_of(const bnt_tile_index kind, const int n_tokens)
 {
     if (n_tokens == 4) return 1;
-    if (n_tokens == 2) return kind == BNT_TILE_Q5_K || kind == BNT_TILE_B3 ? 1 : 2;
-    return has_halves(kind) || kind == BNT_TILE_B3 ? 2 : 4;
+    if (n_tokens == 2) return has_five_bits(kind) || kind == BNT_TILE_B3 ? 1 : 2;
+    return has_six_bits(kind) || kind == BNT_TILE_B3 ? 2 : 4;
 }
 
 INLINE void dots_begin(const bnt_tile_index kind, const int T, const int Q,
@@ -101,7 +101,7 @@ INLINE void add_lines(const bnt_tile_index kind, const int T, const int Q, const
                       const bool top, const uint8_t *codes, const uint8_t *high,
                       const int8_t *const x[4], dots *acc)
 {
-    const bool half = has_halves(kind), crowded = half || kind == BNT_TILE_Q5_K;
+    const bool half = has_six_bits(kind), crowded = half || has_five_bits(kind);
     const bool late = crowded && T == 4; /* no room for the tokens */
     int8x16_t left[4], right[4];
     bnt_high_arm bits[4];
@@ -161,11 +161,11 @@ INLINE void dots_span(const bnt_tile_index kind, const int T, const int Q, const
 {
     if (!has_fields(kind)) {
         add_byte_lines(T, Q, codes, x, acc);
-    } else if (T == 4 || has_halves(kind)) {
+    } else if (T == 4 || has_six_bits(kind)) {
         add_lines(kind, T, Q, true, false, codes, high, x, acc);
         EACH(t, T) {
             EACH(q, Q) {
-                if (has_halves(kind)) acc->first_half[t][q] = sum_few(acc->few[t][q]);
+                if (has_six_bits(kind)) acc->first_half[t][q] = sum_few(acc->few[t][q]);
             }
         }
         add_lines(kind, T, Q, false, true, codes, high, x, acc);
@@ -180,7 +180,8 @@ INLINE int32x4_t end_sum(const bnt_tile_index kind, const dots *acc, const int h
 {
     if (!has_fields(kind)) return vpaddq_s32(acc->many[t][q][0], acc->many[t][q][1]);
     if (has_halves(kind) && h == 0) return acc->first_half[t][q];
-    return sum_few(acc->few[t][q]);
+    const int32x4_t sum = sum_few(acc->few[t][q]);
+    return kind == BNT_TILE_B6 ? vaddq_s32(acc->first_half[t][q], sum) : sum;
 }
 
 INLINE void dots_end(const bnt_tile_index kind, const int T, const int Q,

@@ -41,6 +41,8 @@ static const bnt_tile bnt_layouts_arm[BNT_TILES] = {
     [BNT_TILE_B3] = {32, 16, 0, 128, 64, BNT_TYPE_B3},
     [BNT_TILE_B2] = {32, 16, 0, 128, 0, BNT_TYPE_B2},
     [BNT_TILE_B8] = {32, 0, 0, 512, 0, BNT_TYPE_B8},
+    [BNT_TILE_B6] = {32, 16, 0, 256, 128, BNT_TYPE_B6},
+    [BNT_TILE_B5] = {32, 16, 0, 256, 64, BNT_TYPE_B5},
     [BNT_TILE_Q4_0] = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0},
     [BNT_TILE_Q8_0] = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0},
     [BNT_TILE_Q4_K] = {64, 16, 16, 256, 0, BNT_TYPE_Q4_K},
@@ -66,6 +68,16 @@ INLINE bool has_whole_scales(const bnt_tile_index kind)
     return kind == BNT_TILE_B4 || has_quarters(kind);
 }
 
+/* Whether codes are half a byte and one bit, or half a byte and two. */
+INLINE bool has_five_bits(const bnt_tile_index kind)
+{
+    return kind == BNT_TILE_Q5_K || kind == BNT_TILE_B5;
+}
+INLINE bool has_six_bits(const bnt_tile_index kind)
+{
+    return kind == BNT_TILE_Q6_K || kind == BNT_TILE_B6;
+}
+
 /* Whether a block is summed in whole numbers. */
 INLINE bool is_whole(const bnt_tile_index kind)
 {
@@ -86,9 +98,11 @@ INLINE bool has_halves(const bnt_tile_index kind)
 /* What a stored code counts from. */
 INLINE int zero_of(const bnt_tile_index kind)
 {
+    if (has_six_bits(kind)) return 32;
+    if (kind == BNT_TILE_B5) return 16;
     if (kind == BNT_TILE_B3) return 4;
     if (kind == BNT_TILE_B2) return 2;
-    return kind == BNT_TILE_B4 || kind == BNT_TILE_Q4_0 ? 8 : kind == BNT_TILE_Q6_K ? 32 : 0;
+    return kind == BNT_TILE_B4 || kind == BNT_TILE_Q4_0 ? 8 : 0;
 }
 
 /* One block of a group. */
@@ -124,7 +138,7 @@ typedef struct bnt_weights_arm {
     int8x16_t lo, hi;
 } bnt_weights_arm;
 
-/* The high bits of four rows of a span: one vector for Q5_K and B3, two for Q6_K. */
+/* The high bits of four rows of a span: one vector for five bits and B3, two for six bits. */
 typedef struct bnt_high_arm {
     uint8x16_t v[2];
 } bnt_high_arm;
@@ -133,7 +147,7 @@ INLINE bnt_high_arm load_high(const bnt_tile_index kind, const uint8_t *high)
 {
     bnt_high_arm h = {{vdupq_n_u8(0), vdupq_n_u8(0)}};
     if (bnt_layouts_arm[kind].high_bytes) h.v[0] = vld1q_u8(high);
-    if (kind == BNT_TILE_Q6_K) h.v[1] = vld1q_u8(high + 64);
+    if (has_six_bits(kind)) h.v[1] = vld1q_u8(high + 64);
     return h;
 }
 
@@ -197,10 +211,10 @@ FETCH_QUARTERS(3)
             return w;                                                                          \
         }                                                                                      \
         uint8x16_t lo = vandq_u8(line, vdupq_n_u8(15)), hi = vshrq_n_u8(line, 4);              \
-        if (kind == BNT_TILE_Q5_K) {                                                           \
+        if (has_five_bits(kind)) {                                                             \
             lo = vbslq_u8(vdupq_n_u8(0x10), ONE_LOW_##J(high.v[0]), lo);                       \
             hi = vbslq_u8(vdupq_n_u8(0x10), ONE_TOP_##J(high.v[0]), hi);                       \
-        } else if (kind == BNT_TILE_Q6_K) {                                                    \
+        } else if (has_six_bits(kind)) {                                                       \
             lo = vbslq_u8(vdupq_n_u8(0x30), TWO_BITS_##J(high.v[0]), lo);                      \
             hi = vbslq_u8(vdupq_n_u8(0x30), TWO_BITS_##J(high.v[1]), hi);                      \
         }                                                                                      \
@@ -274,7 +288,7 @@ INLINE void load_scales(const bnt_tile_index kind, const uint8_t *scales, const 
         return;
     }
     int32x4_t s[4];
-    load_bytes(scales + 16 * half, n, has_halves(kind), s);
+    load_bytes(scales + 16 * half, n, !has_mins(kind), s);
     EACH(i, n) {
         out[i] = vmulq_f32(d[i], vcvtq_f32_s32(s[i]));
     }

@@ -148,31 +148,21 @@ static inline bool gemv_advance(gemv_block *b, gemv_place *p)
 
 /* ---- what the sums of a token's spans start with: words made once for a block ---- */
 
-/* Of codes that `zero` is taken from. */
-#define GEMV_STARTS(name, zero)                                                                \
+/* Of n sums of codes that `zero` is taken from; word: rs_word, or nothing for plain numbers. */
+#define GEMV_STARTS(name, n, word, zero)                                                       \
     static inline void name(const int32_t *restrict sums, int32_t *restrict words)             \
     {                                                                                          \
-        for (int i = 0; i < 8; i++) {                                                          \
-            words[i] = rs_word(-(zero)*sums[i]);                                               \
+        for (int i = 0; i < (n); i++) {                                                        \
+            words[i] = word(-(zero)*sums[i]);                                                  \
         }                                                                                      \
     }
-GEMV_STARTS(gemv_starts4, 8)
-GEMV_STARTS(gemv_starts3, 4)
-GEMV_STARTS(gemv_starts2, 2)
-
-static inline void gemv_starts8(const int32_t *restrict sums, int32_t *restrict words)
-{
-    for (int i = 0; i < 8; i++) {
-        words[i] = GEMV_OFFSET8 * sums[i];
-    }
-}
-
-static inline void gemv_starts_half(const int32_t *restrict sums, int32_t *restrict words)
-{
-    for (int i = 0; i < 16; i++) {
-        words[i] = -32 * sums[i];
-    }
-}
+GEMV_STARTS(gemv_starts2, 8, rs_word, 2)
+GEMV_STARTS(gemv_starts3, 8, rs_word, 4)
+GEMV_STARTS(gemv_starts4, 8, rs_word, 8)
+GEMV_STARTS(gemv_starts5, 8, , 16)
+GEMV_STARTS(gemv_starts6, 8, , 32)
+GEMV_STARTS(gemv_starts6_half, 16, , 32)
+GEMV_STARTS(gemv_starts8, 8, , -GEMV_OFFSET8)
 
 /* Two spans in 16 bits each: |sum| <= 32 * 127. */
 static inline void gemv_starts_two(const int32_t *restrict sums, int32_t *restrict words)
@@ -228,6 +218,8 @@ static const gemv_type gemv_types[BNT_TILES] = {
     [BNT_TILE_B3] = {{32, 16, 0, 128, 64, BNT_TYPE_B3}, false, GEMV_WALKS(b3)},
     [BNT_TILE_B2] = {{32, 16, 0, 128, 0, BNT_TYPE_B2}, false, GEMV_WALKS(b2)},
     [BNT_TILE_B8] = {{32, 0, 0, 512, 0, BNT_TYPE_B8}, false, GEMV_WALKS(b8)},
+    [BNT_TILE_B6] = {{32, 16, 0, 256, 128, BNT_TYPE_B6}, false, GEMV_WALKS(b6)},
+    [BNT_TILE_B5] = {{32, 16, 0, 256, 64, BNT_TYPE_B5}, false, GEMV_WALKS(b5)},
     [BNT_TILE_Q4_0] = {{0, 32, 0, 256, 0, BNT_TYPE_Q4_0}, false, GEMV_WALKS(q4_0)},
     [BNT_TILE_Q8_0] = {{0, 32, 0, 512, 0, BNT_TYPE_Q8_0}, false, GEMV_WALKS(q8_0)},
     [BNT_TILE_Q4_K] = {{64, 16, 16, 256, 0, BNT_TYPE_Q4_K}, false, GEMV_WALKS(q4_k)},
@@ -322,6 +314,8 @@ GEMV(gemv_b4, BNT_TILE_B4)
 GEMV(gemv_b3, BNT_TILE_B3)
 GEMV(gemv_b2, BNT_TILE_B2)
 GEMV(gemv_b8, BNT_TILE_B8)
+GEMV(gemv_b6, BNT_TILE_B6)
+GEMV(gemv_b5, BNT_TILE_B5)
 GEMV(gemv_q4_0, BNT_TILE_Q4_0)
 GEMV(gemv_q8_0, BNT_TILE_Q8_0)
 GEMV(gemv_q4_k, BNT_TILE_Q4_K)
@@ -332,8 +326,9 @@ GEMV(gemv_q6_k, BNT_TILE_Q6_K)
 #define GEMV_TABLE                                                                             \
     {                                                                                          \
         [BNT_TILE_B4] = gemv_b4, [BNT_TILE_B3] = gemv_b3, [BNT_TILE_B2] = gemv_b2,             \
-        [BNT_TILE_B8] = gemv_b8, [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0,     \
-        [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k, \
+        [BNT_TILE_B8] = gemv_b8, [BNT_TILE_B6] = gemv_b6, [BNT_TILE_B5] = gemv_b5,             \
+        [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0, [BNT_TILE_Q4_K] = gemv_q4_k, \
+        [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k,                              \
     }
 
 #endif

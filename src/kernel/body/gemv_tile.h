@@ -238,7 +238,7 @@ INLINE void TILE(b2)(const gemv_block *b, const gemv_place *p, int pass)
     }
 }
 
-/* ---- 4 and 5 bits with mins ---- */
+/* ---- 4 and 5 bits, and mins ---- */
 
 /* Takes the mins off the totals of a part, then adds these to y. */
 INLINE void TILE(add_mins)(const gemv_block *b, const gemv_place *p, int part,
@@ -305,6 +305,27 @@ INLINE void TILE(q4_k)(const gemv_block *b, const gemv_place *p, int pass)
         }                                                                                      \
     }
 
+#define SPAN_FIVE_BITS ASK_LINE(4, 5) FIVE_BITS(0) FIVE_BITS(1) FIVE_BITS(2) FIVE_BITS(3)
+
+INLINE void TILE(b5)(const gemv_block *b, const gemv_place *p, int pass)
+{
+    TILE_LOCALS(16, gemv_starts5)
+    const size_t highs_at = codes_at + 256 * n;
+    for (int part = 0; part < GEMV_PARTS; part++) {
+        rf total[GROUPS][TOKENS];
+        EACH_SUM total[g][t] = rf_zero();
+        for (size_t i = 0; i < n; i++) {
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(5);
+            const size_t highs = highs_at + 64 * i;
+            ri sum[GROUPS][TOKENS];
+            EACH_SUM sum[g][t] = ri_set(&start[t][i]);
+            SPAN_FIVE_BITS
+            ADD_SCALED(sum[g][t], ri_s8(tile[g] + 16 * i + ROWS_AT(1)))
+        }
+        TILE(add)(b, p, part, total);
+    }
+}
+
 INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p, int pass)
 {
     TILE_LOCALS(32, gemv_starts_two)
@@ -317,11 +338,7 @@ INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p, int pass)
             const size_t highs = highs_at + 64 * i;
             ri sum[GROUPS][TOKENS];
             EACH_SUM sum[g][t] = ri_zero();
-            ASK_LINE(4, 5)
-            FIVE_BITS(0)
-            FIVE_BITS(1)
-            FIVE_BITS(2)
-            FIVE_BITS(3)
+            SPAN_FIVE_BITS
             ADD_SCALED(sum[g][t], ri_u8(tile[g] + 16 * i + ROWS_AT(1)))
         }
         TILE(add_mins)(b, p, part, start, total);
@@ -349,18 +366,42 @@ INLINE void TILE(q5_k)(const gemv_block *b, const gemv_place *p, int pass)
             EACH_GROUP sum[g][t] = ri_dot2(sum[g][t], one[g], x, J, two[g], x, K);             \
         }                                                                                      \
     }
+#define HALF_SIX_BITS(HALF, nibble)                                                            \
+    SIX_BITS(HALF, nibble, 0, rb_up, 4, 1, rb_up, 2)                                           \
+    SIX_BITS(HALF, nibble, 2, rb_up, 0, 3, rb_down, 2)
 #define HALF_SPAN(HALF, nibble)                                                                \
     {                                                                                          \
         ri sum[GROUPS][TOKENS];                                                                \
         EACH_SUM sum[g][t] = ri_set(&start[t][2 * i + (HALF)]);                                \
-        SIX_BITS(HALF, nibble, 0, rb_up, 4, 1, rb_up, 2)                                       \
-        SIX_BITS(HALF, nibble, 2, rb_up, 0, 3, rb_down, 2)                                     \
+        HALF_SIX_BITS(HALF, nibble)                                                            \
         ADD_SCALED(sum[g][t], ri_s8(tile[g] + 32 * i + 16 * (HALF) + ROWS_AT(1)))              \
     }
 
+INLINE void TILE(b6)(const gemv_block *b, const gemv_place *p, int pass)
+{
+    TILE_LOCALS(16, gemv_starts6)
+    const size_t highs_at = codes_at + 256 * n;
+    for (int part = 0; part < GEMV_PARTS; part++) {
+        rf total[GROUPS][TOKENS];
+        EACH_SUM total[g][t] = rf_zero();
+        for (size_t i = 0; i < n; i++) {
+            const size_t codes = codes_at + 256 * i, ahead = AHEAD_OF(6);
+            const size_t highs = highs_at + 128 * i;
+            ri sum[GROUPS][TOKENS];
+            EACH_SUM sum[g][t] = ri_set(&start[t][i]);
+            ASK_LINE(4, 6)
+            HALF_SIX_BITS(0, rb_low)
+            ASK_LINE(5, 6)
+            HALF_SIX_BITS(1, rb_high)
+            ADD_SCALED(sum[g][t], ri_s8(tile[g] + 16 * i + ROWS_AT(1)))
+        }
+        TILE(add)(b, p, part, total);
+    }
+}
+
 INLINE void TILE(q6_k)(const gemv_block *b, const gemv_place *p, int pass)
 {
-    TILE_LOCALS(32, gemv_starts_half)
+    TILE_LOCALS(32, gemv_starts6_half)
     const size_t highs_at = codes_at + 256 * n;
     for (int part = 0; part < GEMV_PARTS; part++) {
         rf total[GROUPS][TOKENS];
@@ -457,6 +498,8 @@ WALK(b4)
 WALK(b3)
 WALK(b2)
 WALK(b8)
+WALK(b6)
+WALK(b5)
 WALK(q4_0)
 WALK(q8_0)
 WALK(q4_k)
@@ -496,7 +539,9 @@ WALK(q6_k)
 #undef NO_THIRD
 #undef ADD_SCALED
 #undef FIVE_BITS
+#undef SPAN_FIVE_BITS
 #undef SIX_BITS
+#undef HALF_SIX_BITS
 #undef HALF_SPAN
 #undef BYTES
 #undef HALF_BYTES

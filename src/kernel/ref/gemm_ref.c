@@ -25,6 +25,8 @@ GEMM(gemm_b4, BNT_TILE_B4)
 GEMM(gemm_b3, BNT_TILE_B3)
 GEMM(gemm_b2, BNT_TILE_B2)
 GEMM(gemm_b8, BNT_TILE_B8)
+GEMM(gemm_b6, BNT_TILE_B6)
+GEMM(gemm_b5, BNT_TILE_B5)
 GEMM(gemm_q4_0, BNT_TILE_Q4_0)
 GEMM(gemm_q8_0, BNT_TILE_Q8_0)
 GEMM(gemm_q4_k, BNT_TILE_Q4_K)
@@ -33,6 +35,7 @@ GEMM(gemm_q6_k, BNT_TILE_Q6_K)
 
 const bnt_gemm_fn bnt_gemm_ref[BNT_TILES] = {
     [BNT_TILE_B4] = gemm_b4,     [BNT_TILE_B3] = gemm_b3,     [BNT_TILE_B2] = gemm_b2,
-    [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_Q4_0] = gemm_q4_0, [BNT_TILE_Q8_0] = gemm_q8_0,
-    [BNT_TILE_Q4_K] = gemm_q4_k, [BNT_TILE_Q5_K] = gemm_q5_k, [BNT_TILE_Q6_K] = gemm_q6_k,
+    [BNT_TILE_B8] = gemm_b8,     [BNT_TILE_B6] = gemm_b6,     [BNT_TILE_B5] = gemm_b5,
+    [BNT_TILE_Q4_0] = gemm_q4_0, [BNT_TILE_Q8_0] = gemm_q8_0, [BNT_TILE_Q4_K] = gemm_q4_k,
+    [BNT_TILE_Q5_K] = gemm_q5_k, [BNT_TILE_Q6_K] = gemm_q6_k,
 };

@@ -14,6 +14,8 @@ static const bnt_tile layouts[BNT_TILES] = {
     [BNT_TILE_B3] = {32, 16, 0, 128, 64, BNT_TYPE_B3},
     [BNT_TILE_B2] = {32, 16, 0, 128, 0, BNT_TYPE_B2},
     [BNT_TILE_B8] = {32, 0, 0, 512, 0, BNT_TYPE_B8},
+    [BNT_TILE_B6] = {32, 16, 0, 256, 128, BNT_TYPE_B6},
+    [BNT_TILE_B5] = {32, 16, 0, 256, 64, BNT_TYPE_B5},
     [BNT_TILE_Q4_0] = {0, 32, 0, 256, 0, BNT_TYPE_Q4_0},
     [BNT_TILE_Q8_0] = {0, 32, 0, 512, 0, BNT_TYPE_Q8_0},
     [BNT_TILE_Q4_K] = {64, 16, 16, 256, 0, BNT_TYPE_Q4_K},
@@ -46,8 +48,8 @@ static float half_at(const uint8_t *p, uint32_t i)
 static int zero_of(bnt_tile_index type)
 {
     static const int zeros[BNT_TILES] = {
-        [BNT_TILE_B4] = 8,   [BNT_TILE_B3] = 4,    [BNT_TILE_B2] = 2,
-        [BNT_TILE_Q4_0] = 8, [BNT_TILE_Q6_K] = 32,
+        [BNT_TILE_B6] = 32, [BNT_TILE_B5] = 16,  [BNT_TILE_B4] = 8,    [BNT_TILE_B3] = 4,
+        [BNT_TILE_B2] = 2,  [BNT_TILE_Q4_0] = 8, [BNT_TILE_Q6_K] = 32,
     };
     return zeros[type];
 }
@@ -71,10 +73,10 @@ static void take_span4(bnt_tile_index type, const uint8_t *lines, const uint8_t 
     for (uint32_t c = 0; c < 16; c++) {
         const uint32_t j = c / 4, at = 4 * row + c % 4;
         int low = lines[64 * j + at] & 15, top = lines[64 * j + at] >> 4;
-        if (type == BNT_TILE_Q5_K) {
+        if (layouts[type].high_bytes == 64) {
             low |= (high[at] >> j & 1) << 4;
             top |= (high[at] >> (4 + j) & 1) << 4;
-        } else if (type == BNT_TILE_Q6_K) {
+        } else if (layouts[type].high_bytes == 128) {
             low |= (high[at] >> (2 * j) & 3) << 4;
             top |= (high[64 + at] >> (2 * j) & 3) << 4;
         }
@@ -155,6 +157,18 @@ static float add_b8(const block *b, const part *x, float y)
     return fmaf((float)total, half_at(b->head, b->row) * x->dx, y);
 }
 
+/* B6 and B5. */
+static float add_spans(const block *b, const part *x, float y)
+{
+    const float d = half_at(b->head, b->row);
+    float t = 0.0f;
+    for (uint32_t s = 0; s < b->n_spans; s++) {
+        const int32_t dot = dot_of(b->code + 32 * s, x->q + 32 * s, 32);
+        t = fmaf((float)dot, d * (float)(int8_t)b->scales[16 * s + b->row], t);
+    }
+    return fmaf(t, x->dx, y);
+}
+
 /* Q4_0 and Q8_0. */
 static float add_plain(const block *b, const part *x, float y)
 {
@@ -195,9 +209,10 @@ static float add_q6_k(const block *b, const part *x, float y)
 typedef float (*add_fn)(const block *b, const part *x, float y);
 
 static const add_fn add_block[BNT_TILES] = {
-    [BNT_TILE_B4] = add_scaled, [BNT_TILE_B3] = add_scaled,  [BNT_TILE_B2] = add_scaled,
-    [BNT_TILE_B8] = add_b8,     [BNT_TILE_Q4_0] = add_plain, [BNT_TILE_Q8_0] = add_plain,
-    [BNT_TILE_Q4_K] = add_mins, [BNT_TILE_Q5_K] = add_mins,  [BNT_TILE_Q6_K] = add_q6_k,
+    [BNT_TILE_B4] = add_scaled,  [BNT_TILE_B3] = add_scaled,  [BNT_TILE_B2] = add_scaled,
+    [BNT_TILE_B8] = add_b8,      [BNT_TILE_B6] = add_spans,   [BNT_TILE_B5] = add_spans,
+    [BNT_TILE_Q4_0] = add_plain, [BNT_TILE_Q8_0] = add_plain, [BNT_TILE_Q4_K] = add_mins,
+    [BNT_TILE_Q5_K] = add_mins,  [BNT_TILE_Q6_K] = add_q6_k,
 };
 
 /* ---- groups, rows, tokens ---- */
@@ -244,6 +259,8 @@ GEMV(gemv_b4, BNT_TILE_B4)
 GEMV(gemv_b3, BNT_TILE_B3)
 GEMV(gemv_b2, BNT_TILE_B2)
 GEMV(gemv_b8, BNT_TILE_B8)
+GEMV(gemv_b6, BNT_TILE_B6)
+GEMV(gemv_b5, BNT_TILE_B5)
 GEMV(gemv_q4_0, BNT_TILE_Q4_0)
 GEMV(gemv_q8_0, BNT_TILE_Q8_0)
 GEMV(gemv_q4_k, BNT_TILE_Q4_K)
@@ -252,6 +269,7 @@ GEMV(gemv_q6_k, BNT_TILE_Q6_K)
 
 const bnt_gemv_fn bnt_gemv_ref[BNT_TILES] = {
     [BNT_TILE_B4] = gemv_b4,     [BNT_TILE_B3] = gemv_b3,     [BNT_TILE_B2] = gemv_b2,
-    [BNT_TILE_B8] = gemv_b8,     [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0,
-    [BNT_TILE_Q4_K] = gemv_q4_k, [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k,
+    [BNT_TILE_B8] = gemv_b8,     [BNT_TILE_B6] = gemv_b6,     [BNT_TILE_B5] = gemv_b5,
+    [BNT_TILE_Q4_0] = gemv_q4_0, [BNT_TILE_Q8_0] = gemv_q8_0, [BNT_TILE_Q4_K] = gemv_q4_k,
+    [BNT_TILE_Q5_K] = gemv_q5_k, [BNT_TILE_Q6_K] = gemv_q6_k,
 };

@@ -5,9 +5,9 @@
  * Those of up to six bits have no sign, and the sums of 16 or 32 columns fit int16:
  *
  *   Q4_K        8 pairs of c q, at most 8 * 2 * 15 * 127 < 2^15
- *   Q5_K        8 pairs of (c - 16) q, at most 8 * 2 * 16 * 127 < 2^15
+ *   B5, Q5_K    8 pairs of (c - 16) q, at most 8 * 2 * 16 * 127 < 2^15
  *   B4, Q4_0    8 pairs of (c - 8) q, at most 8 * 2 * 8 * 127 < 2^15
- *   Q6_K        4 pairs of (c - 32) q, at most 4 * 2 * 32 * 127 < 2^15
+ *   B6, Q6_K    4 pairs of (c - 32) q, at most 4 * 2 * 32 * 127 < 2^15
  *
  * The last three start at -16, -8 or -32 times the sums of q and may wrap on the way; what Q5_K
  * started with is taken away again from the widened sum. So a span costs one multiplication
@@ -27,6 +27,7 @@
 #define GEMM_PANEL_GROUPS 2
 #define GEMM_RAISE(zero)  0
 #define GEMM_FLIP         0
+#define GEMM_SUMS_B6      2
 #include "kernel/x86/gemm_panel.h"
 #include "kernel/x86/x86.h"
 
@@ -361,6 +362,32 @@ MICRO(b4)
     COLUMNS16;                                                                                 \
     FOR_TOKENS(WIDEN)
 
+#define SUM_B5                                                                                 \
+    FOR_TOKENS(START_Q5_K);                                                                    \
+    COLUMNS16;                                                                                 \
+    COLUMNS16;                                                                                 \
+    FOR_TOKENS(WIDEN)
+
+/* The sums of half a span wait in memory for those of the other. */
+#define HOLD(t)                                                                                \
+    _mm256_store_si256(&held[2 * t], widened(a##t, ones));                                     \
+    _mm256_store_si256(&held[2 * t + 1], widened(b##t, ones));
+#define WIDEN_HELD(t)                                                                          \
+    a##t = _mm256_add_epi32(widened(a##t, ones), held[2 * t]);                                 \
+    b##t = _mm256_add_epi32(widened(b##t, ones), held[2 * t + 1]);
+#define SUM_B6                                                                                 \
+    __m256i held[2 * PLAIN_TOKENS];                                                            \
+    FOR_TOKENS(START);                                                                         \
+    COLUMNS16;                                                                                 \
+    FOR_TOKENS(HOLD);                                                                          \
+    s += 16, start += ENTRY;                                                                   \
+    GEMM_KEEP_STORED();                                                                        \
+    FOR_TOKENS(START);                                                                         \
+    COLUMNS16;                                                                                 \
+    FOR_TOKENS(WIDEN_HELD)
+
+SPANS(b5, 32, SUM_B5, NO_MINS)
+SPANS(b6, 32, SUM_B6, NO_MINS)
 SPANS(q4_0, 32, SUM_Q4_0, NO_MINS)
 SPANS(q4_k, 32, SUM_Q4_K, MINS)
 SPANS(q5_k, 32, SUM_Q5_K, MINS)
@@ -447,6 +474,8 @@ GEMM_MULTIPLY(multiply_q4_0, q4_0, PLAIN_TOKENS)
 GEMM_MULTIPLY(multiply_q4_k, q4_k, PLAIN_TOKENS)
 GEMM_MULTIPLY(multiply_q5_k, q5_k, PLAIN_TOKENS)
 GEMM_MULTIPLY(multiply_q6_k, q6_k, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_b5, b5, PLAIN_TOKENS)
+GEMM_MULTIPLY(multiply_b6, b6, PLAIN_TOKENS)
 GEMM_MULTIPLY(multiply_b8_half, b8, SIGNED_TOKENS)
 GEMM_MULTIPLY(multiply_q8_0_half, q8_0, SIGNED_TOKENS)
 
@@ -470,6 +499,8 @@ static const gemm_kind kinds[BNT_TILES] = {
     [BNT_TILE_B3] = {GEMM_TYPE_B3, multiply_b4, 8},
     [BNT_TILE_B2] = {GEMM_TYPE_B2, multiply_b4, 8},
     [BNT_TILE_B8] = {GEMM_TYPE_B8, multiply_b8, 1},
+    [BNT_TILE_B6] = {GEMM_TYPE_B6, multiply_b6, 16},
+    [BNT_TILE_B5] = {GEMM_TYPE_B5, multiply_b5, 8},
     [BNT_TILE_Q4_0] = {GEMM_TYPE_Q4_0, multiply_q4_0, 8},
     [BNT_TILE_Q8_0] = {GEMM_TYPE_Q8_0, multiply_q8_0, 8},
     [BNT_TILE_Q4_K] = {GEMM_TYPE_Q4_K, multiply_q4_k, 8},

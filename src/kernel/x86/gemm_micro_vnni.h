@@ -207,6 +207,8 @@ static inline void gemm_add_product(float *y, rf a, rf b, const float *x)
         [BNT_TILE_B3] = {GEMM_TYPE_B3, multiply_whole, 1},                                     \
         [BNT_TILE_B2] = {GEMM_TYPE_B2, multiply_whole, 1},                                     \
         [BNT_TILE_B8] = {GEMM_TYPE_B8, multiply_whole, 1},                                     \
+        [BNT_TILE_B6] = {GEMM_TYPE_B6, multiply_spans, 8},                                     \
+        [BNT_TILE_B5] = {GEMM_TYPE_B5, multiply_spans, 8},                                     \
         [BNT_TILE_Q4_0] = {GEMM_TYPE_Q4_0, multiply_spans, 8},                                 \
         [BNT_TILE_Q8_0] = {GEMM_TYPE_Q8_0, multiply_spans, 8},                                 \
         [BNT_TILE_Q4_K] = {GEMM_TYPE_Q4_K, multiply_mins, 8},                                  \

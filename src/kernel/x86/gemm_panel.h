@@ -7,6 +7,7 @@
  *
  *   GEMM_RAISE(zero)  what is added to codes without sign, `zero` being the one that means 0
  *   GEMM_FLIP         the bits of codes with a sign that are flipped
+ *   GEMM_SUMS_B6      sums of whole numbers that a span of B6 takes, 1 or 2
  */
 #ifndef BNT_KERNEL_X86_GEMM_PANEL_H
 #define BNT_KERNEL_X86_GEMM_PANEL_H
@@ -130,15 +131,23 @@ static inline void gemm_unpack_q4_k(const bnt_tile *layout, const uint8_t *head,
                        out->codes);
 }
 
-/* Line j of a span of Q5_K, j a literal: bits j and 4 + j of its high bits are bit 4. */
-#define GEMM_LINE_Q5_K(j)                                                                      \
+/* Line j of a span of five bits, j a literal, as put() makes it of codes: bits j and 4 + j of
+ * its high bits are bit 4. */
+#define GEMM_LINE_5(j, put)                                                                    \
     do {                                                                                       \
         const vb two = vb_load(codes + 64 * (j));                                              \
-        const vb low = vb_or(vb_low(two), vb_lift(high, 4 - (j), 1 << (j)));                   \
-        const vb top = vb_or(vb_high(two), vb_bits(high, (j), 16));                            \
-        gemm_put(line + 64 * (j), gemm_raised(low, GEMM_RAISE(0)));                            \
-        gemm_put(line + 64 * (j) + 256, gemm_raised(top, GEMM_RAISE(0)));                      \
+        gemm_put(line + 64 * (j), put(vb_or(vb_low(two), vb_lift(high, 4 - (j), 1 << (j)))));  \
+        gemm_put(line + 64 * (j) + 256, put(vb_or(vb_high(two), vb_bits(high, (j), 16))));     \
     } while (0)
+#define GEMM_SPAN_5(put)                                                                       \
+    do {                                                                                       \
+        const vb high = vb_load(highs);                                                        \
+        GEMM_LINE_5(0, put);                                                                   \
+        GEMM_LINE_5(1, put);                                                                   \
+        GEMM_LINE_5(2, put);                                                                   \
+        GEMM_LINE_5(3, put);                                                                   \
+    } while (0)
+#define GEMM_PUT_Q5_K(codes5) gemm_raised(codes5, GEMM_RAISE(0))
 
 static inline void gemm_unpack_q5_k(const bnt_tile *layout, const uint8_t *head,
                                     const uint8_t *tile, size_t n_spans, const gemm_panel *out)
@@ -149,28 +158,31 @@ static inline void gemm_unpack_q5_k(const bnt_tile *layout, const uint8_t *head,
 
     gemm_unpack_mins(layout, head, tile, n_spans, out);
     for (size_t i = 0; i < n_spans; i++, codes += 256, highs += 64, line += 512) {
-        const vb high = vb_load(highs);
-        GEMM_LINE_Q5_K(0);
-        GEMM_LINE_Q5_K(1);
-        GEMM_LINE_Q5_K(2);
-        GEMM_LINE_Q5_K(3);
+        GEMM_SPAN_5(GEMM_PUT_Q5_K);
     }
 }
 
-/* Line j of a span of Q6_K: two high bits each, from one line for the low halves and one for
- * the high. */
-#define GEMM_LINE_Q6_K(j, bits_of)                                                             \
+/* Line j of a span of six bits: two high bits each, from one line for the low halves and one
+ * for the high. */
+#define GEMM_LINE_6(j, bits_of, put)                                                           \
     do {                                                                                       \
         const vb two = vb_load(codes + 64 * (j));                                              \
-        gemm_put(line + 64 * (j),                                                              \
-                 gemm_raised(vb_or(vb_low(two), bits_of(first)), GEMM_RAISE(32)));             \
-        gemm_put(line + 64 * (j) + 256,                                                        \
-                 gemm_raised(vb_or(vb_high(two), bits_of(second)), GEMM_RAISE(32)));           \
+        gemm_put(line + 64 * (j), put(vb_or(vb_low(two), bits_of(first))));                    \
+        gemm_put(line + 64 * (j) + 256, put(vb_or(vb_high(two), bits_of(second))));            \
     } while (0)
 #define GEMM_BITS_0(a) vb_lift(a, 4, 3)
 #define GEMM_BITS_1(a) vb_lift(a, 2, 12)
 #define GEMM_BITS_2(a) vb_bits(a, 0, 48)
 #define GEMM_BITS_3(a) vb_bits(a, 2, 48)
+#define GEMM_SPAN_6(put)                                                                       \
+    do {                                                                                       \
+        const vb first = vb_load(highs), second = vb_load(highs + 64);                         \
+        GEMM_LINE_6(0, GEMM_BITS_0, put);                                                      \
+        GEMM_LINE_6(1, GEMM_BITS_1, put);                                                      \
+        GEMM_LINE_6(2, GEMM_BITS_2, put);                                                      \
+        GEMM_LINE_6(3, GEMM_BITS_3, put);                                                      \
+    } while (0)
+#define GEMM_PUT_Q6_K(codes6) gemm_raised(codes6, GEMM_RAISE(32))
 
 static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
                                     const uint8_t *tile, size_t n_spans, const gemm_panel *out)
@@ -184,13 +196,32 @@ static inline void gemm_unpack_q6_k(const bnt_tile *layout, const uint8_t *head,
         vf_store(out->scales + 16 * i, vf_mul(d, vf_from_vi(vi_load_i8(tile + 16 * i))));
     }
     for (size_t i = 0; i < n_spans; i++, codes += 256, highs += 128, line += 512) {
-        const vb first = vb_load(highs), second = vb_load(highs + 64);
-        GEMM_LINE_Q6_K(0, GEMM_BITS_0);
-        GEMM_LINE_Q6_K(1, GEMM_BITS_1);
-        GEMM_LINE_Q6_K(2, GEMM_BITS_2);
-        GEMM_LINE_Q6_K(3, GEMM_BITS_3);
+        GEMM_SPAN_6(GEMM_PUT_Q6_K);
     }
 }
+
+#define GEMM_PUT_B5(codes5) gemm_raised(codes5, GEMM_RAISE(16))
+
+/* Types whose spans have a scale: span as above, of its codes, which are put by `put`; sums: of
+ * a span, the last of which has the scale. */
+#define GEMM_UNPACK_SPANS(name, span, put, high_bytes, sums)                                   \
+    static inline void name(const bnt_tile *layout, const uint8_t *head, const uint8_t *tile,  \
+                            size_t n_spans, const gemm_panel *out)                             \
+    {                                                                                          \
+        const uint8_t *codes = tile + bnt_tile_codes_at(layout, n_spans);                      \
+        const uint8_t *highs = tile + bnt_tile_high_at(layout, n_spans);                       \
+        const vf d = vf_load_f16(head);                                                        \
+        uint8_t *line = out->codes;                                                            \
+                                                                                               \
+        for (size_t i = 0; i < n_spans; i++, line += 512) {                                    \
+            vf_store(out->scales + 16 * ((sums)*i + (sums)-1),                                 \
+                     vf_mul(d, vf_from_vi(vi_load_i8(tile + 16 * i))));                        \
+            span(put);                                                                         \
+            codes += 256, highs += high_bytes;                                                 \
+        }                                                                                      \
+    }
+GEMM_UNPACK_SPANS(gemm_unpack_b6, GEMM_SPAN_6, GEMM_PUT_Q6_K, 128, GEMM_SUMS_B6)
+GEMM_UNPACK_SPANS(gemm_unpack_b5, GEMM_SPAN_5, GEMM_PUT_B5, 64, 1)
 
 #endif
 #endif

@@ -12,6 +12,8 @@
 #define GEMM_TYPE_B3   {32, 16, 0, 128, 64, BNT_TYPE_B3}, gemm_unpack_b3
 #define GEMM_TYPE_B2   {32, 16, 0, 128, 0, BNT_TYPE_B2}, gemm_unpack_b2
 #define GEMM_TYPE_B8   {32, 0, 0, 512, 0, BNT_TYPE_B8}, gemm_unpack_b8
+#define GEMM_TYPE_B6   {32, 16, 0, 256, 128, BNT_TYPE_B6}, gemm_unpack_b6
+#define GEMM_TYPE_B5   {32, 16, 0, 256, 64, BNT_TYPE_B5}, gemm_unpack_b5
 #define GEMM_TYPE_Q4_0 {0, 32, 0, 256, 0, BNT_TYPE_Q4_0}, gemm_unpack_q4_0
 #define GEMM_TYPE_Q8_0 {0, 32, 0, 512, 0, BNT_TYPE_Q8_0}, gemm_unpack_q8_0
 #define GEMM_TYPE_Q4_K {64, 16, 16, 256, 0, BNT_TYPE_Q4_K}, gemm_unpack_q4_k
@@ -31,6 +33,8 @@
     GEMM_OF(gemm_b3, BNT_TILE_B3)                                                              \
     GEMM_OF(gemm_b2, BNT_TILE_B2)                                                              \
     GEMM_OF(gemm_b8, BNT_TILE_B8)                                                              \
+    GEMM_OF(gemm_b6, BNT_TILE_B6)                                                              \
+    GEMM_OF(gemm_b5, BNT_TILE_B5)                                                              \
     GEMM_OF(gemm_q4_0, BNT_TILE_Q4_0)                                                          \
     GEMM_OF(gemm_q8_0, BNT_TILE_Q8_0)                                                          \
     GEMM_OF(gemm_q4_k, BNT_TILE_Q4_K)                                                          \
@@ -42,6 +46,8 @@
         k->gemm[BNT_TILE_B3] = gemm_b3;                                                        \
         k->gemm[BNT_TILE_B2] = gemm_b2;                                                        \
         k->gemm[BNT_TILE_B8] = gemm_b8;                                                        \
+        k->gemm[BNT_TILE_B6] = gemm_b6;                                                        \
+        k->gemm[BNT_TILE_B5] = gemm_b5;                                                        \
         k->gemm[BNT_TILE_Q4_0] = gemm_q4_0;                                                    \
         k->gemm[BNT_TILE_Q8_0] = gemm_q8_0;                                                    \
         k->gemm[BNT_TILE_Q4_K] = gemm_q4_k;                                                    \

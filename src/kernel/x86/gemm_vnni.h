@@ -9,6 +9,7 @@
 #define BNT_KERNEL_X86_GEMM_VNNI_H
 #define GEMM_RAISE(zero) (128 - (zero))
 #define GEMM_FLIP        128
+#define GEMM_SUMS_B6     1
 #include "kernel/x86/gemm_panel.h"
 
 #ifdef BNT_LANES /* as the bodies: empty without a set */
