@@ -192,7 +192,7 @@ const bnt_type *bnt_edit_type(const bnt_edit *e, const bnt_edit_tensor *t)
     if (t->data) return t->type;
     if (t->from->n_dims != 2) return own;
     const bnt_type *want = e->type;
-    if (!want) want = t->columns && own->block_values > 1 ? half : own;
+    if (!want) want = (t->columns || t->replaced) && own->block_values > 1 ? half : own;
     return t->dims[0] % want->block_values ? half : want;
 }
 

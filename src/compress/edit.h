@@ -24,6 +24,7 @@ typedef struct bnt_edit_tensor {
      * Owns. */
     uint8_t *data;
     const bnt_type *type; /* of data */
+    bool replaced;        /* all values are going to be: what is no float becomes one */
 } bnt_edit_tensor;
 
 typedef struct bnt_edit {

@@ -37,19 +37,22 @@ static bantam_status read_options(bnt_pruning *p, const bantam_prune_options *op
     const bantam_status status = bnt_options_copy(o, sizeof *o, options, "prune options", err);
     if (status) return status;
     const int n = (o->layers != 0) + (o->ffn_share != 0.0) + (o->heads_share != 0.0) +
-                  (o->vocab != 0) + (o->vocab_share != 0.0);
+                  (o->vocab != 0) + (o->vocab_share != 0.0) + o->two_of_four +
+                  (o->zeros_share != 0.0);
 
     if (n != 1) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "prune: expected one of layers, neurons, heads and words to take out, "
-                        "found %d",
-                        n);
+        return bnt_fail(
+            err, BANTAM_ERR_INVALID,
+            "prune: expected one of layers, neurons, heads, words and weights to take out, "
+            "found %d",
+            n);
     }
     if ((o->ffn_share != 0.0 && !is_share(o->ffn_share)) ||
-        (o->heads_share != 0.0 && !is_share(o->heads_share))) {
+        (o->heads_share != 0.0 && !is_share(o->heads_share)) ||
+        (o->zeros_share != 0.0 && !is_share(o->zeros_share))) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "prune: expected a share above 0 and below 1, found %g",
-                        o->ffn_share != 0.0 ? o->ffn_share : o->heads_share);
+                        o->ffn_share + o->heads_share + o->zeros_share);
     }
     if (!(o->vocab_share >= 0.0 && o->vocab_share <= 1.0)) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
@@ -230,6 +233,7 @@ static bantam_status prune(bnt_pruning *p, bantam_error *err)
     if (!status) status = set_widths(p, err);
     if (!status) status = bnt_prune_read(p, err);
     if (status) return status;
+    if (p->o.two_of_four || p->o.zeros_share != 0.0) return bnt_prune_weights(p, err);
     count_steps(p);
     if (p->o.layers) {
         status = bnt_prune_choose_layers(p, err);

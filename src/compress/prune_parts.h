@@ -52,10 +52,13 @@ bantam_status bnt_prune_choose_layers(bnt_pruning *p, bantam_error *err);
  * neurons and heads, heals, enters all changes into the edit, and measures. */
 bantam_status bnt_prune_layers(bnt_pruning *p, bantam_error *err);
 
-/* The mean loss of each variant over p->test, whose last states they are (NULL: a variant that
- * there is not), and its divergence from the original. */
-bantam_status bnt_prune_measure(bnt_pruning *p, const float *const states[BNT_PRUNE_VARIANTS],
-                                double loss[BNT_PRUNE_VARIANTS], double kl[BNT_PRUNE_VARIANTS],
+/* Puts weights to zero in all layers, enters all changes into the edit, and measures. */
+bantam_status bnt_prune_weights(bnt_pruning *p, bantam_error *err);
+
+/* The mean loss of each variant over p->test, whose last states the walks have (one that is
+ * closed: a variant that there is not), and its divergence from the original, into p->result.
+ */
+bantam_status bnt_prune_measure(bnt_pruning *p, const bnt_walk walks[BNT_PRUNE_VARIANTS],
                                 bantam_error *err);
 
 /* Decodes a whole matrix; out is (rows, columns). */
