@@ -239,7 +239,7 @@ static void put_row(writing *w, const bnt_edit_tensor *t, const bnt_type *to, ui
     const uint64_t own = t->rows ? t->rows[r] : r;
     const float *values = w->row;
 
-    if (from->type == to && !t->columns) {
+    if (from->type == to && !t->columns && bnt_source_is_stored(from)) {
         bnt_gguf_put_data(w->w, from->data + bnt_source_row(from, own) * bytes, bytes);
         return;
     }
@@ -282,7 +282,8 @@ static uint64_t n_rows_of(const bnt_edit_tensor *t)
 static bantam_status put_tensor(writing *w, const bnt_edit_tensor *t, bantam_error *err)
 {
     const bnt_type *const to = bnt_edit_type(w->edit, t);
-    const bool changed = t->rows || t->columns || t->from->type != to || t->from->head_dim;
+    const bool changed = t->rows || t->columns || t->from->type != to || t->from->head_dim ||
+                         !bnt_source_is_stored(t->from);
     const uint64_t n_rows = n_rows_of(t);
     bantam_status status = BANTAM_OK;
     uint64_t bytes = 0;
@@ -293,6 +294,7 @@ static bantam_status put_tensor(writing *w, const bnt_edit_tensor *t, bantam_err
     if (!changed) return put_bytes(w, t->from->data, bytes, err);
     if (to->tile) return put_groups(w, t, err);
     const size_t row_bytes = (size_t)(bytes / n_rows);
+    status = bnt_source_begin(t->from, err);
     for (uint64_t r = 0; !status && r < n_rows && !bnt_gguf_writer_failed(w->w); r++) {
         put_row(w, t, to, r, row_bytes);
         w->written += row_bytes;

@@ -110,24 +110,34 @@ static void reorder(const bnt_source_tensor *t, size_t n_rows, size_t columns, f
     }
 }
 
-/* Hands the matrix to the edit, and takes it back as the file is going to have it. */
-static bantam_status replace(sparser *r, const sheet *s, bnt_place place, bantam_error *err)
+/* Hands values in the model's order of rows to the edit, and takes them back as the file is
+ * going to have them. */
+static bantam_status replace(const sparser *r, bnt_edit_tensor *t, float *values,
+                             bantam_error *err)
 {
-    bnt_edit_tensor *const t = bnt_edit_matrix(&r->p->edit, r->layer, place);
-    const size_t n_rows = s->was.rows, columns = s->was.columns;
-    float *const values = r->heals ? s->healed : s->cut;
+    const size_t columns = (size_t)t->dims[0], n_rows = (size_t)t->dims[1];
 
-    for (size_t i = 0; i < n_rows * columns; i++) {
-        r->p->result->n_zeros += values[i] == 0.0f;
-    }
-    r->p->result->n_weights += n_rows * columns;
     if (!t->from->head_dim) return bnt_edit_replace(&r->p->edit, t, values, err);
     float *const file = bnt_calloc(n_rows, columns * sizeof *file);
-    if (!file) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a matrix");
+    if (!file) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for tensor %s", t->name);
     reorder(t->from, n_rows, columns, values, file, true);
     const bantam_status status = bnt_edit_replace(&r->p->edit, t, file, err);
     if (!status) reorder(t->from, n_rows, columns, values, file, false);
     bnt_free(file);
+    return status;
+}
+
+static bantam_status enter(const sparser *r, const sheet *s, bnt_place place, bantam_error *err)
+{
+    float *const values = r->heals ? s->healed : s->cut;
+    const size_t n = (size_t)s->was.rows * s->was.columns;
+    const bantam_status status =
+        replace(r, bnt_edit_matrix(&r->p->edit, r->layer, place), values, err);
+
+    for (size_t i = 0; !status && i < n; i++) {
+        r->p->result->n_zeros += values[i] == 0.0f;
+    }
+    r->p->result->n_weights += n;
     return status;
 }
 
@@ -145,7 +155,7 @@ static bantam_status thin(sparser *r, bnt_place place, const bnt_feedback *f,
     }
     bnt_free(c.rows);
     bnt_free(c.keep);
-    return status ? status : replace(r, s, place, err);
+    return status ? status : enter(r, s, place, err);
 }
 
 /* All matrices that share an input. */
