@@ -181,11 +181,11 @@ bantam_status bnt_heal_solve(bnt_heal *h, const float *w, double damping, bantam
 
 /* ---- columns that go --------------------------------------------------------------------- */
 
-/* Works in what is noted. */
-static void work_in(bnt_heal *h)
+/* Takes what is noted from w (rows, columns), and from the inverse too where that is given. */
+static void take_noted(const bnt_heal *h, double *w, double *inverse)
 {
     const size_t n = h->columns;
-    bnt_taking t = {.a = h->w,
+    bnt_taking t = {.a = w,
                     .rows = h->rows,
                     .columns = n,
                     .stride = n,
@@ -196,11 +196,20 @@ static void work_in(bnt_heal *h)
                     .depth = h->n_noted};
 
     bnt_take_products(h->mm->pool, &t);
-    t.a = h->xx;
+    if (!inverse) return;
+    t.a = inverse;
     t.rows = n;
     t.factors = h->v;
     t.factor_step = n;
     bnt_take_products(h->mm->pool, &t);
+}
+
+/* Works in what is noted. */
+static void work_in(bnt_heal *h)
+{
+    const size_t n = h->columns;
+
+    take_noted(h, h->w, h->xx);
     /* What rounding has left of columns that are gone. */
     for (size_t i = 0; i < n; i++) {
         if (h->gone[i]) memset(h->xx + i * n, 0, n * sizeof *h->xx);
@@ -348,11 +357,11 @@ void bnt_heal_remove(bnt_heal *h, size_t first)
 
 void bnt_heal_take(bnt_heal *h, float *w)
 {
-    if (h->n_noted) work_in(h);
-    for (size_t r = 0; r < h->rows; r++) {
-        for (size_t c = 0; c < h->columns; c++) {
-            const size_t i = r * h->columns + c;
-            w[i] = h->gone[c] ? 0.0f : (float)h->w[i];
-        }
+    const size_t n = h->rows * h->columns;
+
+    memcpy(h->yx, h->w, n * sizeof *h->yx);
+    take_noted(h, h->yx, NULL);
+    for (size_t i = 0; i < n; i++) {
+        w[i] = h->gone[i % h->columns] ? 0.0f : (float)h->yx[i];
     }
 }

@@ -21,7 +21,7 @@ typedef struct bnt_heal {
     bnt_matmul *mm; /* borrows, with its pool */
     double *xx; /* (columns, columns) owns: H, of which what lies below the diagonal follows;
                    once solved the inverse of H_KK + d I, but for what is noted */
-    double *yx; /* (rows, columns) owns: Y */
+    double *yx; /* (rows, columns) owns: Y; once solved nothing */
     double *w;  /* (rows, columns) owns: W', likewise */
     double *v,
         *u; /* (most, columns), (most, rows) owns: what is noted: v, and w_j / sqrt(i_jj) */
