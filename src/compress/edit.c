@@ -337,7 +337,14 @@ static bantam_status put_tensors(writing *w, bantam_error *err)
     w->total = bnt_gguf_writer_total(w->w);
     bantam_status status = BANTAM_OK;
     for (size_t i = 0; !status && i < w->edit->n_tensors; i++) {
-        if (!w->edit->tensors[i].gone) status = put_tensor(w, &w->edit->tensors[i], err);
+        bnt_edit_tensor *const t = &w->edit->tensors[i];
+        const bool made = t->replaced && w->edit->make;
+        if (t->gone) continue;
+        if (made && !t->data) status = w->edit->make(w->edit->user, t, err);
+        if (!status) status = put_tensor(w, t, err);
+        if (!made) continue;
+        bnt_free(t->data);
+        t->data = NULL;
     }
     return status ? status : tell(w, w->total, err);
 }
@@ -352,6 +359,7 @@ bantam_status bnt_edit_write(const bnt_edit *e, const char *out, bantam_progress
     status = bnt_edit_put_pairs(e, w.w, err);
     if (!status) status = put_tensors(&w, err);
     if (!status) status = bnt_archive_check(e->source->archive, err);
+    if (!status && e->judge) status = e->judge(e->user, err);
     if (!status) {
         status = bnt_gguf_writer_commit(w.w, err);
         w.w = NULL;

@@ -179,7 +179,8 @@ static bool on_writing(void *user, uint64_t done, uint64_t total)
     const bnt_pruning *const p = user;
     (void)done;
     (void)total;
-    return !p->o.progress || p->o.progress(p->o.user, p->total, p->total);
+    return !p->o.progress ||
+           p->o.progress(p->o.user, p->weights ? p->done : p->total, p->total);
 }
 
 /* Steps of all texts through a layer, about. */
@@ -233,7 +234,7 @@ static bantam_status prune(bnt_pruning *p, bantam_error *err)
     if (!status) status = set_widths(p, err);
     if (!status) status = bnt_prune_read(p, err);
     if (status) return status;
-    if (p->o.two_of_four || p->o.zeros_share != 0.0) return bnt_prune_weights(p, err);
+    if (p->o.two_of_four || p->o.zeros_share != 0.0) return bnt_prune_weights_open(p, err);
     count_steps(p);
     if (p->o.layers) {
         status = bnt_prune_choose_layers(p, err);
@@ -250,6 +251,14 @@ static bantam_status check_kl(const bnt_pruning *p, bantam_error *err)
                     "the model would be %.4f nats from what it was (KL), more than %g: nothing "
                     "is written; take out less, or allow more",
                     p->result->kl, p->o.max_kl);
+}
+
+/* Zeros are made while the file is written: what they come to is known when it is. */
+static bantam_status judge_weights(void *user, bantam_error *err)
+{
+    bnt_pruning *const p = user;
+    const bantam_status status = bnt_prune_weights_finish(p, err);
+    return status ? status : check_kl(p, err);
 }
 
 bantam_status bnt_prune(const char *in, const char *out, const bantam_prune_options *options,
@@ -269,9 +278,14 @@ bantam_status bnt_prune(const char *in, const char *out, const bantam_prune_opti
     if (!status) status = prune(&p, err);
     if (!status) {
         count_params(&p);
-        status = check_kl(&p, err);
+        if (p.weights) {
+            p.edit.judge = judge_weights;
+        } else {
+            status = check_kl(&p, err);
+        }
     }
     if (!status) status = bnt_edit_write(&p.edit, out, on_writing, &p, err);
+    bnt_prune_weights_close(&p);
     bnt_edit_deinit(&p.edit);
     bnt_prune_vocab_close(&p.vocab);
     bnt_matmul_deinit(&p.mm);

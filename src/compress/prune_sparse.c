@@ -3,7 +3,9 @@
  * Layer by layer the inputs of the matrices are summed up as the layers before it, already
  * sparse, make them (calibration.h); then it is chosen what becomes zero, and what stays makes
  * up for it (sparse.h). Side by side the text that is measured with walks through the model as
- * it was, with zeros alone, and with what was made up for.
+ * it was, with zeros alone, and with what was made up for. A layer is made when the file comes
+ * to it, and given away when it is written; what it all comes to is known at the end, and then
+ * it is decided whether the file stays.
  */
 #include <math.h>
 #include <string.h>
@@ -25,7 +27,7 @@ typedef struct sheet {
     float *cut, *healed; /* (rows, columns) owns: the same with zeros; what is written */
 } sheet;
 
-typedef struct sparser {
+typedef struct bnt_prune_weights {
     bnt_pruning *p;
     bnt_sparsity sparsity;
     bnt_calibration is;                /* the text to learn from */
@@ -282,26 +284,51 @@ static bantam_status begin(sparser *r, bantam_error *err)
     return status;
 }
 
-bantam_status bnt_prune_weights(bnt_pruning *p, bantam_error *err)
+/* Layers up to that of a tensor that is about to be written. */
+static bantam_status make(void *user, bnt_edit_tensor *t, bantam_error *err)
 {
-    const uint32_t n_layers = p->model->config.n_layers;
-    sparser r = {
-        .p = p, .sparsity = {p->o.two_of_four, p->o.zeros_share}, .heals = !p->o.no_heal};
+    sparser *const r = ((bnt_pruning *)user)->weights;
+    bantam_status status = BANTAM_OK;
 
-    p->total = (uint64_t)n_layers * (r.heals ? N_INPUTS + 5 : N_INPUTS + 4);
-    bantam_status status = check_matrices(&r, err);
-    if (!status) status = begin(&r, err);
-    for (r.layer = 0; !status && r.layer < n_layers; r.layer++) {
-        status = make_layer(&r, err);
-    }
-    if (!status) status = bnt_prune_measure(p, r.test, err);
-    bnt_calibration_end(&r.is);
-    for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
-        bnt_walk_end(&r.test[v]);
-    }
-    for (int place = 0; place < BNT_PLACES; place++) {
-        bnt_free(r.sheets[place].cut);
-        bnt_free(r.sheets[place].healed);
+    for (; !status && r->layer <= t->layer; r->layer++) {
+        status = make_layer(r, err);
     }
     return status;
+}
+
+bantam_status bnt_prune_weights_open(bnt_pruning *p, bantam_error *err)
+{
+    const bool heals = !p->o.no_heal;
+    sparser *const r = bnt_calloc(1, sizeof *r);
+
+    if (!r) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a layer");
+    *r = (sparser){.p = p, .sparsity = {p->o.two_of_four, p->o.zeros_share}, .heals = heals};
+    p->weights = r;
+    p->total = (uint64_t)p->model->config.n_layers * (heals ? N_INPUTS + 5 : N_INPUTS + 4);
+    p->edit.make = make;
+    p->edit.user = p;
+    const bantam_status status = check_matrices(r, err);
+    return status ? status : begin(r, err);
+}
+
+bantam_status bnt_prune_weights_finish(bnt_pruning *p, bantam_error *err)
+{
+    return bnt_prune_measure(p, p->weights->test, err);
+}
+
+void bnt_prune_weights_close(bnt_pruning *p)
+{
+    sparser *const r = p->weights;
+
+    if (!r) return;
+    bnt_calibration_end(&r->is);
+    for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
+        bnt_walk_end(&r->test[v]);
+    }
+    for (int place = 0; place < BNT_PLACES; place++) {
+        bnt_free(r->sheets[place].cut);
+        bnt_free(r->sheets[place].healed);
+    }
+    bnt_free(r);
+    p->weights = NULL;
 }
