@@ -153,6 +153,28 @@ static void sparsegpt_takes_what_others_make_up_for(void **state)
     }
 }
 
+/* Columns 0 and 1 as before, but 1 - 0.9 * 1 is nothing: what one would be missed for the other
+ * takes back, and both can go for 0.19. Looked at one by one they cost 0.19 + 0.81, more than
+ * columns 0 and 3 do, 0.19 + 0.64. */
+static void sparsegpt_takes_what_cancels(void **state)
+{
+    static const float w[4] = {1.0f, -0.9f, 0.8f, 0.8f};
+    static const uint8_t want[4] = {0, 0, 1, 1};
+    double h[16] = {0};
+    uint8_t keep[4];
+    float values[4];
+    bnt_rounded result;
+    (void)state;
+
+    for (size_t i = 0; i < 4; i++) {
+        h[i * 5] = 1.0 / 1.01;
+    }
+    h[1] = 0.9;
+    solve(h, 4, &pairs, true, w, 1, 0, 1, keep, values, &result);
+    assert_memory_equal(keep, want, sizeof want);
+    assert_true(values[2] == w[2] && values[3] == w[3] && fabs(result.loss - 0.19) < 1e-5);
+}
+
 /* With columns 1 and 3 gone all the same, column 0 makes up for column 1 in a sweep only: it
  * was chosen before it. */
 static void a_sweep_finds_what_weights_before_can_do(void **state)
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(magnitude_takes_the_smallest_weights),
         cmocka_unit_test(wanda_takes_those_that_say_least),
         cmocka_unit_test(sparsegpt_takes_what_others_make_up_for),
+        cmocka_unit_test(sparsegpt_takes_what_cancels),
         cmocka_unit_test(a_sweep_finds_what_weights_before_can_do),
         cmocka_unit_test(losses_fall_from_magnitude_to_wanda_to_sparsegpt),
         cmocka_unit_test(any_share_takes_exactly_the_lowest),
