@@ -268,20 +268,21 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The shortest time of one matrix of n_groups, of `copies` that follow each other in memory. */
+/* The shortest time of a matrix of n_groups, of `copies` that follow each other in memory and
+ * are gone through in turn. */
 static double measure(race *r, bnt_pool *pool, const uint8_t *weights, size_t copies,
                       double limit)
 {
     const double end = seconds() + limit;
     double best = 1e9;
     do {
-        const double begin = seconds();
         for (size_t i = 0; i < copies; i++) {
+            const double begin = seconds();
             r->weights = weights + i * r->n_groups * r->c->bytes;
             bnt_pool_run(pool, run_task, r, (r->n_groups + TASK_GROUPS - 1) / TASK_GROUPS);
+            const double each = seconds() - begin;
+            if (each < best) best = each;
         }
-        const double each = (seconds() - begin) / (double)copies;
-        if (each < best) best = each;
     } while (seconds() < end);
     return best;
 }
