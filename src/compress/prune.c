@@ -170,6 +170,11 @@ static bantam_status open_all(bnt_pruning *p, const char *in, const char *out,
 bantam_status bnt_prune_tell(bnt_pruning *p, bantam_error *err)
 {
     if (p->done < p->total) p->done++;
+    return bnt_prune_ask(p, err);
+}
+
+bantam_status bnt_prune_ask(const bnt_pruning *p, bantam_error *err)
+{
     if (!p->o.progress || p->o.progress(p->o.user, p->done, p->total)) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
 }

@@ -164,9 +164,7 @@ bantam_status bnt_prune_measure(bnt_pruning *p, const bnt_walk walks[BNT_PRUNE_V
                 kl[v] += m.sums[(t * BNT_PRUNE_VARIANTS + (size_t)v) * 2 + 1];
             }
         }
-        if (p->o.progress && !p->o.progress(p->o.user, p->done, p->total)) {
-            status = bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
-        }
+        if (!status) status = bnt_prune_ask(p, err);
     }
     for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
         loss[v] = states[v] && n ? loss[v] / (double)n : (double)NAN;

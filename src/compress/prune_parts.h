@@ -44,6 +44,8 @@ typedef struct bnt_pruning {
 
 /* Progress by one step; BANTAM_ERR_CANCELLED where the caller has had enough. */
 bantam_status bnt_prune_tell(bnt_pruning *p, bantam_error *err);
+/* The same within a step. */
+bantam_status bnt_prune_ask(const bnt_pruning *p, bantam_error *err);
 
 /* Reads the calibration text. */
 bantam_status bnt_prune_read(bnt_pruning *p, bantam_error *err);

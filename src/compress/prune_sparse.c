@@ -17,8 +17,9 @@
 #include "model/weights.h"
 
 enum {
-    CHUNK_BYTES = 64 << 20, /* of floats of one matrix at a time */
-    SWEEPS = 4              /* over all weights that stay */
+    CHUNK_BYTES =
+        16 << 20, /* of floats of one matrix at a time, between two looks at the caller */
+    SWEEPS = 4    /* over all weights that stay */
 };
 
 /* One matrix of the layer at hand. */
@@ -154,6 +155,7 @@ static bantam_status thin(sparser *r, bnt_place place, const bnt_feedback *f,
     for (size_t first = 0; !status && first < s->was.rows; first += c.most) {
         const size_t left = s->was.rows - first;
         status = thin_chunk(r, s, f, costs, &c, first, left < c.most ? left : c.most, err);
+        if (!status) status = bnt_prune_ask(r->p, err);
     }
     bnt_free(c.rows);
     bnt_free(c.keep);
