@@ -22,9 +22,17 @@ typedef enum bantam_prune_score {
     BANTAM_PRUNE_BY_WEIGHT = 2      /* the squares of their weights alone */
 } bantam_prune_score;
 
+/* Which weights become zeros: those whose square times the cost of their column is least. */
+typedef enum bantam_prune_method {
+    BANTAM_PRUNE_SPARSEGPT =
+        0,                  /* what others cannot make up for (SparseGPT, arXiv 2301.00774) */
+    BANTAM_PRUNE_WANDA = 1, /* mean squares of what comes in (Wanda, arXiv 2306.11695) */
+    BANTAM_PRUNE_MAGNITUDE = 2 /* the same for all */
+} bantam_prune_method;
+
 typedef struct bantam_prune_options {
     size_t struct_size;
-    /* What goes, or for words what stays; one of these. */
+    /* What goes, or for words what stays; one of these, or of the last ones. */
     uint32_t layers;    /* so many whole layers */
     double ffn_share;   /* of the neurons of each layer, above 0 and below 1 */
     double heads_share; /* of the groups of query heads that share a key head, likewise */
@@ -45,6 +53,12 @@ typedef struct bantam_prune_options {
     uint32_t n_threads;          /* 0: one per core; changes no bit of the result */
     bantam_progress_fn progress; /* may be NULL; done and total in no unit */
     void *user;
+    /* Or weights of all matrices of the layers, which keep their shapes: two of every four
+     * neighbors in a row become zero, or this share of each row, above 0 and below 1. With
+     * no_heal those that stay are left as they are. */
+    bool two_of_four;
+    double zeros_share;
+    bantam_prune_method method;
 } bantam_prune_options;
 
 /* Losses are mean nats per token of the text that is measured with, KL is the mean divergence
@@ -60,6 +74,7 @@ typedef struct bantam_prune_result {
     /* Of a smaller vocabulary: the text, how much of it was in words that stay, words between
      * white space, and the tokens it was and is made of. */
     uint64_t text_bytes, text_kept_bytes, text_words, text_tokens, text_tokens_after;
+    uint64_t n_zeros, n_weights; /* of zeros in place of weights: in the matrices of layers */
 } bantam_prune_result;
 
 /* Writes a Hugging Face folder or a GGUF file as one GGUF file with less in it. The file

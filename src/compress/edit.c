@@ -192,7 +192,7 @@ const bnt_type *bnt_edit_type(const bnt_edit *e, const bnt_edit_tensor *t)
     if (t->data) return t->type;
     if (t->from->n_dims != 2) return own;
     const bnt_type *want = e->type;
-    if (!want) want = t->columns && own->block_values > 1 ? half : own;
+    if (!want) want = (t->columns || t->replaced) && own->block_values > 1 ? half : own;
     return t->dims[0] % want->block_values ? half : want;
 }
 
@@ -239,7 +239,7 @@ static void put_row(writing *w, const bnt_edit_tensor *t, const bnt_type *to, ui
     const uint64_t own = t->rows ? t->rows[r] : r;
     const float *values = w->row;
 
-    if (from->type == to && !t->columns) {
+    if (from->type == to && !t->columns && bnt_source_is_stored(from)) {
         bnt_gguf_put_data(w->w, from->data + bnt_source_row(from, own) * bytes, bytes);
         return;
     }
@@ -282,7 +282,8 @@ static uint64_t n_rows_of(const bnt_edit_tensor *t)
 static bantam_status put_tensor(writing *w, const bnt_edit_tensor *t, bantam_error *err)
 {
     const bnt_type *const to = bnt_edit_type(w->edit, t);
-    const bool changed = t->rows || t->columns || t->from->type != to || t->from->head_dim;
+    const bool changed = t->rows || t->columns || t->from->type != to || t->from->head_dim ||
+                         !bnt_source_is_stored(t->from);
     const uint64_t n_rows = n_rows_of(t);
     bantam_status status = BANTAM_OK;
     uint64_t bytes = 0;
@@ -293,6 +294,7 @@ static bantam_status put_tensor(writing *w, const bnt_edit_tensor *t, bantam_err
     if (!changed) return put_bytes(w, t->from->data, bytes, err);
     if (to->tile) return put_groups(w, t, err);
     const size_t row_bytes = (size_t)(bytes / n_rows);
+    status = bnt_source_begin(t->from, err);
     for (uint64_t r = 0; !status && r < n_rows && !bnt_gguf_writer_failed(w->w); r++) {
         put_row(w, t, to, r, row_bytes);
         w->written += row_bytes;
@@ -335,7 +337,14 @@ static bantam_status put_tensors(writing *w, bantam_error *err)
     w->total = bnt_gguf_writer_total(w->w);
     bantam_status status = BANTAM_OK;
     for (size_t i = 0; !status && i < w->edit->n_tensors; i++) {
-        if (!w->edit->tensors[i].gone) status = put_tensor(w, &w->edit->tensors[i], err);
+        bnt_edit_tensor *const t = &w->edit->tensors[i];
+        const bool made = t->replaced && w->edit->make;
+        if (t->gone) continue;
+        if (made && !t->data) status = w->edit->make(w->edit->user, t, err);
+        if (!status) status = put_tensor(w, t, err);
+        if (!made) continue;
+        bnt_free(t->data);
+        t->data = NULL;
     }
     return status ? status : tell(w, w->total, err);
 }
@@ -350,6 +359,7 @@ bantam_status bnt_edit_write(const bnt_edit *e, const char *out, bantam_progress
     status = bnt_edit_put_pairs(e, w.w, err);
     if (!status) status = put_tensors(&w, err);
     if (!status) status = bnt_archive_check(e->source->archive, err);
+    if (!status && e->judge) status = e->judge(e->user, err);
     if (!status) {
         status = bnt_gguf_writer_commit(w.w, err);
         w.w = NULL;

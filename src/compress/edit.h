@@ -24,6 +24,7 @@ typedef struct bnt_edit_tensor {
      * Owns. */
     uint8_t *data;
     const bnt_type *type; /* of data */
+    bool replaced;        /* all values are going to be: what is no float becomes one */
 } bnt_edit_tensor;
 
 typedef struct bnt_edit {
@@ -38,7 +39,12 @@ typedef struct bnt_edit {
     const bnt_type *type;
     /* Not NULL: writes all pairs for which bnt_edit_is_words() in place of the source's. */
     bantam_status (*put_words)(void *user, bnt_gguf_writer *w, bantam_error *err);
-    void *user; /* of put_words */
+    /* Not NULL: calls bnt_edit_replace() for a tensor that is `replaced`, and perhaps for later
+     * ones, before it is written; its data are freed behind that. */
+    bantam_status (*make)(void *user, bnt_edit_tensor *t, bantam_error *err);
+    /* Not NULL: whether the file, all of which is written, is to appear. */
+    bantam_status (*judge)(void *user, bantam_error *err);
+    void *user; /* of all three */
 } bnt_edit;
 
 /* config is that of the model that the source holds. Both are borrowed until

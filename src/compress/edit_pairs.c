@@ -206,5 +206,6 @@ bantam_status bnt_edit_put_pairs(const bnt_edit *e, bnt_gguf_writer *w, bantam_e
         status = put_gguf(&p, err);
     }
     if (!status && e->put_words) status = e->put_words(e->user, w, err);
+    if (!status && s->maker) s->maker->put_pairs(s->maker, w);
     return status;
 }

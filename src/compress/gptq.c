@@ -1,14 +1,8 @@
-/* gptq.c - GPTQ for interleaved types, in the form that needs no inverse: feedback from the
- * factor of H itself (LDLQ, arXiv 2307.13304, section 3).
- *
- * Blocks of 256 columns, those of a tile, go from left to right. What earlier blocks ask of one
- * is a product of matrices; then each group of 16 rows chooses scales for the weights it is
- * asked for, and rounds column by column. Sixteen rows are worked on side by side, as in
- * tile_encode.c.
+/* gptq.c - GPTQ for interleaved types: at each block a group of 16 rows chooses scales for the
+ * weights it is asked for, then codes column by column (feedback.h).
  */
 #include "compress/gptq.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -17,353 +11,62 @@
 
 enum { ROWS = BNT_TILE_ROWS, BLOCK = BNT_TILE_BLOCK, SPAN = BNT_TILE_SPAN };
 
-/* ---- what the inputs say ----------------------------------------------------------------- */
-
-static void mirror(float *h, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = i + 1; j < n; j++) {
-            h[j * n + i] = h[i * n + j];
-        }
-    }
-}
-
-static size_t block_width(size_t n, size_t at)
-{
-    return n - at < BLOCK ? n - at : BLOCK;
-}
-
-/* Columns of each block, the largest of the diagonal first, equals as they stand. */
-static void choose_order(uint32_t *order, const float *h, size_t n)
-{
-    for (size_t at = 0; at < n; at += BLOCK) {
-        for (size_t i = at; i < at + block_width(n, at); i++) {
-            size_t place = i;
-            for (; place > at && h[order[place - 1] * (n + 1)] < h[i * (n + 1)]; place--) {
-                order[place] = order[place - 1];
-            }
-            order[place] = (uint32_t)i;
-        }
-    }
-}
-
-/* Rows and columns of h into that order, block by block. */
-static void reorder(float *h, size_t n, const uint32_t *order)
-{
-    float moved[BLOCK];
-    for (size_t i = 0; i < n; i++) {
-        for (size_t at = 0; at < n; at += BLOCK) {
-            const size_t width = block_width(n, at);
-            for (size_t j = 0; j < width; j++) {
-                moved[j] = h[i * n + order[at + j]];
-            }
-            memcpy(h + i * n + at, moved, width * sizeof *h);
-        }
-    }
-    for (size_t j = 0; j < n; j++) {
-        for (size_t at = 0; at < n; at += BLOCK) {
-            const size_t width = block_width(n, at);
-            for (size_t i = 0; i < width; i++) {
-                moved[i] = h[order[at + i] * n + j];
-            }
-            for (size_t i = 0; i < width; i++) {
-                h[(at + i) * n + j] = moved[i];
-            }
-        }
-    }
-}
-
-static double mean_diagonal(const float *h, size_t n)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)h[i * (n + 1)];
-    }
-    return sum / (double)n;
-}
-
-/* Factors the hessian, more and more damped until there is a factor. */
-static bantam_status factor(bnt_feedback *f, bnt_matmul *mm, bantam_error *err)
-{
-    const size_t n = f->n;
-    const double mean = mean_diagonal(f->hessian, n);
-    bantam_status status = BANTAM_ERR_UNSUPPORTED;
-
-    if (!isfinite(mean)) return bnt_fail(err, status, "inputs are no finite numbers");
-    for (double damping = 0.01; status == BANTAM_ERR_UNSUPPORTED && damping < 20.0;
-         damping *= 10.0) {
-        /* Inputs that are all zero ask for nothing: any diagonal will do. */
-        const float added = mean > 0.0 ? (float)((damping - f->damping) * mean) : 1.0f;
-        for (size_t i = 0; i < n; i++) {
-            f->hessian[i * (n + 1)] += added;
-        }
-        f->damping = damping;
-        memcpy(f->factor, f->hessian, n * n * sizeof *f->factor);
-        status = bnt_cholesky(mm, f->factor, n, err);
-    }
-    return status;
-}
-
-bantam_status bnt_feedback_init(bnt_feedback *f, bnt_matmul *mm, float *sums, size_t n,
-                                bantam_error *err)
-{
-    *f = (bnt_feedback){.n = n, .hessian = sums};
-    f->factor = bnt_alloc(n * n * sizeof *f->factor);
-    f->weights = bnt_calloc(n, sizeof *f->weights);
-    f->order = bnt_calloc(n, sizeof *f->order);
-    bantam_status status = BANTAM_ERR_NOMEM;
-    if (f->factor && f->weights && f->order) {
-        mirror(sums, n);
-        choose_order(f->order, sums, n);
-        reorder(sums, n, f->order);
-        status = factor(f, mm, err);
-    } else {
-        bnt_fail(err, status, "out of memory for the factor of %zu columns", n);
-    }
-    if (status) {
-        bnt_feedback_deinit(f);
-        return status;
-    }
-    for (size_t i = 0; i < n; i++) {
-        f->weights[f->order[i]] = f->factor[i * (n + 1)];
-    }
-    return BANTAM_OK;
-}
-
-void bnt_feedback_deinit(bnt_feedback *f)
-{
-    bnt_free(f->hessian);
-    bnt_free(f->factor);
-    bnt_free(f->weights);
-    bnt_free(f->order);
-    *f = (bnt_feedback){0};
-}
-
-/* ---- one block of columns ---------------------------------------------------------------- */
-
-typedef float lanes[ROWS];
-
 typedef struct rounding {
     const bnt_feedback *f;
     const bnt_type *type;
-    uint32_t n_rows;
-    size_t n_blocks, at, width; /* the block under way */
-    float *rows;                /* (n_rows, n) weights, in order behind the blocks that are done
-                                   their errors */
-    float *asked;               /* (n_rows, BLOCK) what other columns ask of the block's */
-    float *local;               /* (BLOCK, BLOCK) of the factor, turned, or of the hessian */
-    bnt_grid *grids;            /* (groups, blocks) */
-    int8_t *codes;              /* (groups, blocks, 16, 256) as they stand in the matrix */
-    bnt_rounded *sums;          /* (groups) */
-} rounding;
-
-typedef struct panel {
-    lanes x[BLOCK], e[BLOCK]; /* weights or gradients; errors */
-    uint32_t n_rows;
-    float *rows;        /* of the group, at the block */
-    const float *asked; /* of the group */
-    bnt_grid *grid;
-    int8_t *codes; /* (16, 256) */
-} panel;
-
-static void begin_panel(const rounding *r, size_t group, panel *p)
-{
-    const size_t first = group * ROWS, left = r->n_rows - first;
-    p->n_rows = left < ROWS ? (uint32_t)left : ROWS;
-    p->rows = r->rows + first * r->f->n + r->at;
-    p->asked = r->asked + first * BLOCK;
-    p->grid = r->grids + group * r->n_blocks + r->at / BLOCK;
-    p->codes = r->codes + (group * r->n_blocks + r->at / BLOCK) * ROWS * BLOCK;
-    if (p->n_rows < ROWS) {
-        memset(p->x, 0, sizeof p->x);
-        memset(p->e, 0, sizeof p->e);
-    }
-}
-
-static size_t column_at(const rounding *r, size_t place)
-{
-    return r->f->order[r->at + place] - r->at;
-}
-
-/* Scales for the weights as earlier blocks want them. */
-static void choose_grid(const rounding *r, const panel *p)
-{
-    float wanted[ROWS][BLOCK] = {{0}};
-    for (uint32_t row = 0; row < p->n_rows; row++) {
-        for (size_t c = 0; c < r->width; c++) {
-            const size_t column = column_at(r, c);
-            wanted[row][column] = p->rows[row * r->f->n + column] + p->asked[row * BLOCK + c];
-        }
-    }
-    bnt_grid_choose(r->type, &wanted[0][0], BLOCK, p->n_rows, (uint32_t)r->width,
-                    r->f->weights + r->at, p->grid);
-}
-
-/* Codes of a column for the values wanted; they become the values of the codes. */
-static void round_column(const bnt_grid *g, size_t column, lanes value, int8_t *codes)
-{
-    const int span = (int)column / SPAN;
-    for (int i = 0; i < ROWS; i++) {
-        const int code = bnt_grid_code(g, span, i, value[i]);
-        codes[i * BLOCK] = (int8_t)code;
-        value[i] = g->step[span][i] * (float)code;
-    }
-}
-
-static void round_group(void *context, size_t group, uint32_t thread)
-{
-    const rounding *const r = context;
-    panel p;
-    (void)thread;
-
-    begin_panel(r, group, &p);
-    choose_grid(r, &p);
-    for (uint32_t row = 0; row < p.n_rows; row++) {
-        for (size_t c = 0; c < r->width; c++) {
-            p.x[c][row] = p.rows[row * r->f->n + column_at(r, c)];
-        }
-    }
-    double loss = 0.0;
-    for (size_t c = 0; c < r->width; c++) {
-        const size_t column = column_at(r, c);
-        const float *const back = r->local + c * BLOCK;
-        lanes wanted, value;
-        for (uint32_t i = 0; i < ROWS; i++) {
-            wanted[i] = i < p.n_rows ? p.x[c][i] + p.asked[i * BLOCK + c] : 0.0f;
-        }
-        for (size_t j = 0; j < c; j++) {
-            for (int i = 0; i < ROWS; i++) {
-                wanted[i] += p.e[j][i] * back[j];
-            }
-        }
-        memcpy(value, wanted, sizeof value);
-        round_column(p.grid, column, value, p.codes + column);
-        for (int i = 0; i < ROWS; i++) {
-            const double off = (double)wanted[i] - (double)value[i];
-            loss += (double)r->f->weights[r->at + column] * off * off;
-            p.e[c][i] = p.x[c][i] - value[i];
-        }
-    }
-    for (uint32_t row = 0; row < p.n_rows; row++) {
-        for (size_t c = 0; c < r->width; c++) {
-            p.rows[row * r->f->n + c] = p.e[c][row];
-        }
-    }
-    r->sums[group].loss += loss;
-}
-
-/* Each code to where the loss is least with all others as they are: with g = e H, moving a
- * value by -x changes the loss by 2 g x + H_cc x^2, least at x = -g / H_cc. */
-static void improve_group(void *context, size_t group, uint32_t thread)
-{
-    const rounding *const r = context;
-    panel p;
-    (void)thread;
-
-    begin_panel(r, group, &p);
-    for (uint32_t row = 0; row < p.n_rows; row++) {
-        for (size_t c = 0; c < r->width; c++) {
-            p.e[c][row] = p.rows[row * r->f->n + c];
-            p.x[c][row] = p.asked[row * BLOCK + c];
-        }
-    }
-    double gain = 0.0;
-    for (size_t c = 0; c < r->width; c++) {
-        const size_t column = column_at(r, c);
-        const float *const h = r->local + c * BLOCK;
-        const float *const step = p.grid->step[column / SPAN];
-        lanes value, move;
-        float any = 0.0f;
-        for (int i = 0; i < ROWS; i++) {
-            value[i] = step[i] * (float)p.codes[i * BLOCK + (int)column];
-            move[i] = value[i];
-            value[i] += p.x[c][i] / h[c];
-        }
-        round_column(p.grid, column, value, p.codes + column);
-        for (int i = 0; i < ROWS; i++) {
-            move[i] -= value[i];
-            any += fabsf(move[i]);
-            gain += (double)move[i] * (2.0 * (double)p.x[c][i] + (double)(h[c] * move[i]));
-            p.e[c][i] += move[i];
-        }
-        if (any == 0.0f) continue;
-        for (size_t j = 0; j < r->width; j++) {
-            for (int i = 0; i < ROWS; i++) {
-                p.x[j][i] += move[i] * h[j];
-            }
-        }
-    }
-    for (uint32_t row = 0; row < p.n_rows; row++) {
-        for (size_t c = 0; c < r->width; c++) {
-            p.rows[row * r->f->n + c] = p.e[c][row];
-        }
-    }
-    r->sums[group].loss += gain;
-}
-
-/* ---- all of them ------------------------------------------------------------------------- */
-
-typedef struct output {
-    const rounding *r;
+    size_t n_blocks;
+    bnt_grid *grids; /* (groups, blocks) */
+    int8_t *codes;   /* (groups, blocks, 16, 256) as they stand in the matrix */
     uint8_t *out;
     size_t group_bytes;
-} output;
+} rounding;
+
+/* Scales for the weights as earlier blocks want them. */
+static void choose_grid(void *user, size_t group, size_t block, uint32_t n_rows, size_t width,
+                        const float *wanted)
+{
+    const rounding *const r = user;
+    bnt_grid_choose(r->type, wanted, BLOCK, n_rows, (uint32_t)width,
+                    r->f->weights + block * BLOCK, r->grids + group * r->n_blocks + block);
+}
+
+static void round_column(void *user, size_t group, size_t column, bnt_lanes values)
+{
+    const rounding *const r = user;
+    const size_t at = group * r->n_blocks + column / BLOCK, c = column % BLOCK;
+    const bnt_grid *const g = r->grids + at;
+    int8_t *const codes = r->codes + at * ROWS * BLOCK + c;
+    const int span = (int)(c / SPAN);
+
+    for (int i = 0; i < ROWS; i++) {
+        const int code = bnt_grid_code(g, span, i, values[i]);
+        codes[i * BLOCK] = (int8_t)code;
+        values[i] = g->step[span][i] * (float)code;
+    }
+}
+
+static void read_column(void *user, size_t group, size_t column, bnt_lanes values)
+{
+    const rounding *const r = user;
+    const size_t at = group * r->n_blocks + column / BLOCK, c = column % BLOCK;
+    const float *const step = r->grids[at].step[c / SPAN];
+    const int8_t *const codes = r->codes + at * ROWS * BLOCK + c;
+
+    for (int i = 0; i < ROWS; i++) {
+        values[i] = step[i] * (float)codes[i * BLOCK];
+    }
+}
 
 static void store_group(void *context, size_t group, uint32_t thread)
 {
-    const output *const o = context;
-    const rounding *const r = o->r;
-    uint8_t *const out = o->out + group * o->group_bytes;
-    double error = 0.0;
+    const rounding *const r = context;
+    uint8_t *const out = r->out + group * r->group_bytes;
     (void)thread;
 
-    memset(out, 0, o->group_bytes);
+    memset(out, 0, r->group_bytes);
     for (size_t b = 0; b < r->n_blocks; b++) {
         const size_t at = group * r->n_blocks + b;
         bnt_grid_store(r->type, r->grids + at, r->codes + at * ROWS * BLOCK, r->f->n, b, out);
-    }
-    for (size_t row = group * ROWS; row < r->n_rows && row < (group + 1) * ROWS; row++) {
-        for (size_t c = 0; c < r->f->n; c++) {
-            const double e = (double)r->rows[row * r->f->n + c];
-            error += e * e;
-        }
-    }
-    r->sums[group].error = error;
-}
-
-/* What the blocks before ask of this one, and what it asks of itself. */
-static void round_block(rounding *r, bnt_matmul *mm, size_t n_groups)
-{
-    const size_t n = r->f->n;
-    const float *const u = r->f->factor;
-    bnt_matmul_run(mm, (bnt_view){r->rows, n, 1}, (bnt_view){u + r->at, n, 1}, r->n_rows,
-                   r->width, r->at, r->asked, BLOCK, false);
-    for (size_t c = 0; c < r->width; c++) {
-        for (size_t j = 0; j < c; j++) {
-            r->local[c * BLOCK + j] = u[(r->at + j) * n + r->at + c];
-        }
-    }
-    bnt_pool_run(mm->pool, round_group, r, n_groups);
-}
-
-static void improve_block(rounding *r, bnt_matmul *mm, size_t n_groups)
-{
-    const size_t n = r->f->n;
-    const float *const h = r->f->hessian;
-    bnt_matmul_run(mm, (bnt_view){r->rows, n, 1}, (bnt_view){h + r->at, n, 1}, r->n_rows,
-                   r->width, n, r->asked, BLOCK, false);
-    for (size_t c = 0; c < r->width; c++) {
-        memcpy(r->local + c * BLOCK, h + (r->at + c) * n + r->at, r->width * sizeof *h);
-    }
-    bnt_pool_run(mm->pool, improve_group, r, n_groups);
-}
-
-static void each_block(rounding *r, bnt_matmul *mm, size_t n_groups,
-                       void (*work)(rounding *, bnt_matmul *, size_t))
-{
-    for (r->at = 0; r->at < r->f->n; r->at += BLOCK) {
-        r->width = block_width(r->f->n, r->at);
-        work(r, mm, n_groups);
     }
 }
 
@@ -373,36 +76,25 @@ bantam_status bnt_gptq_round(const bnt_feedback *f, bnt_matmul *mm, const bnt_ty
 {
     const size_t n_groups = ((size_t)n_rows + ROWS - 1) / ROWS;
     const size_t n_blocks = bnt_tile_blocks(f->n);
-    rounding r = {.f = f, .type = type, .n_rows = n_rows, .n_blocks = n_blocks, .rows = rows};
-    const output o = {&r, out, bnt_tile_group_bytes(type->tile, f->n)};
-    bantam_status status = BANTAM_OK;
+    rounding r = {.f = f,
+                  .type = type,
+                  .n_blocks = n_blocks,
+                  .grids = bnt_calloc(n_groups, n_blocks * sizeof *r.grids),
+                  .codes = bnt_calloc(n_groups, n_blocks * ROWS * BLOCK),
+                  .out = out,
+                  .group_bytes = bnt_tile_group_bytes(type->tile, f->n)};
+    const bnt_chooser by = {
+        .user = &r, .begin = choose_grid, .choose = round_column, .chosen = read_column};
+    bantam_status status = BANTAM_ERR_NOMEM;
 
     *result = (bnt_rounded){0};
-    r.asked = bnt_calloc(n_rows, BLOCK * sizeof *r.asked);
-    r.local = bnt_calloc(BLOCK, BLOCK * sizeof *r.local);
-    r.grids = bnt_calloc(n_groups, n_blocks * sizeof *r.grids);
-    r.codes = bnt_calloc(n_groups, n_blocks * ROWS * BLOCK);
-    r.sums = bnt_calloc(n_groups, sizeof *r.sums);
-    if (!r.asked || !r.local || !r.grids || !r.codes || !r.sums) {
-        status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for %u rows of codes",
-                          (unsigned)n_rows);
-        goto done;
+    if (!r.grids || !r.codes) {
+        bnt_fail(err, status, "out of memory for %u rows of codes", (unsigned)n_rows);
+    } else {
+        status = bnt_feedback_run(f, mm, &by, rows, n_rows, sweeps, result, err);
     }
-    each_block(&r, mm, n_groups, round_block);
-    for (uint32_t i = 0; i < sweeps; i++) {
-        each_block(&r, mm, n_groups, improve_block);
-    }
-    bnt_pool_run(mm->pool, store_group, (void *)&o, n_groups);
-    for (size_t i = 0; i < n_groups; i++) {
-        result->loss += r.sums[i].loss;
-        result->error += r.sums[i].error;
-    }
-
-done:
-    bnt_free(r.asked);
-    bnt_free(r.local);
+    if (!status) bnt_pool_run(mm->pool, store_group, &r, n_groups);
     bnt_free(r.grids);
     bnt_free(r.codes);
-    bnt_free(r.sums);
     return status;
 }

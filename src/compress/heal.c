@@ -1,48 +1,45 @@
 /* heal.c - least squares by an inverse that columns are taken out of; see heal.h.
  *
- * All of it is in double precision: the inverse is changed thousands of times. Threads share
- * rows, each of which is computed in one order.
+ * All of it is in double precision: inputs may depend on each other but for the damping, and
+ * the inverse is changed thousands of times. With k columns noted one more costs k (rows +
+ * columns) operations, and a look at W'; changing the inverse each time would cost columns^2.
+ * Threads share rows or columns, each of which is computed in one order.
  */
 #include "compress/heal.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "linalg/inverse.h"
 
 enum {
     PANEL = 128, /* rows of sums that are made at a time */
-    BLOCK = 64   /* columns inverted at a time */
+    STRIP = 64,  /* columns that one task sums */
+    LEAST = 64   /* columns noted before they are worked in */
 };
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
-size_t bnt_heal_cost(size_t rows, size_t columns, size_t group)
-{
-    const size_t small = group > BLOCK ? group : BLOCK;
-    return (2 * columns + 2 * rows + BLOCK + 1) * columns * sizeof(double) +
-           small * small * sizeof(double) + PANEL * columns * sizeof(float) + columns;
-}
-
 bantam_status bnt_heal_init(bnt_heal *h, bnt_matmul *mm, size_t rows, size_t columns,
                             size_t group, bantam_error *err)
 {
-    const size_t small = group > BLOCK ? group : BLOCK;
-
     *h = (bnt_heal){.rows = rows, .columns = columns, .group = group, .mm = mm};
+    h->most = columns / 4 > LEAST ? columns / 4 : LEAST;
     h->xx = bnt_calloc(columns, columns * sizeof *h->xx);
     h->yx = bnt_calloc(rows, columns * sizeof *h->yx);
-    h->inverse = bnt_calloc(columns, columns * sizeof *h->inverse);
     h->w = bnt_calloc(rows, columns * sizeof *h->w);
+    h->v = bnt_calloc(h->most, columns * sizeof *h->v);
+    h->u = bnt_calloc(h->most, rows * sizeof *h->u);
+    h->work = bnt_calloc(bnt_invert_work(columns), sizeof *h->work);
+    h->small = bnt_calloc(group, group * sizeof *h->small);
     h->panel = bnt_calloc(PANEL, columns * sizeof *h->panel);
-    h->part = bnt_calloc(BLOCK, columns * sizeof *h->part);
-    h->small = bnt_calloc(small, small * sizeof *h->small);
+    h->diagonal = bnt_calloc(columns, sizeof *h->diagonal);
     h->squares = bnt_calloc(columns, sizeof *h->squares);
     h->gone = bnt_calloc(columns, sizeof *h->gone);
-    if (h->xx && h->yx && h->inverse && h->w && h->panel && h->part && h->small && h->squares &&
-        h->gone) {
+    if (h->xx && h->yx && h->w && h->v && h->u && h->work && h->small && h->panel &&
+        h->diagonal && h->squares && h->gone) {
         return BANTAM_OK;
     }
     bnt_heal_deinit(h);
@@ -53,11 +50,13 @@ void bnt_heal_deinit(bnt_heal *h)
 {
     bnt_free(h->xx);
     bnt_free(h->yx);
-    bnt_free(h->inverse);
     bnt_free(h->w);
-    bnt_free(h->panel);
-    bnt_free(h->part);
+    bnt_free(h->v);
+    bnt_free(h->u);
+    bnt_free(h->work);
     bnt_free(h->small);
+    bnt_free(h->panel);
+    bnt_free(h->diagonal);
     bnt_free(h->squares);
     bnt_free(h->gone);
     *h = (bnt_heal){0};
@@ -102,175 +101,14 @@ double bnt_heal_energy(const bnt_heal *h, size_t column)
     return h->xx[column * h->columns + column];
 }
 
-/* ---- the inverse ------------------------------------------------------------------------- */
-
-/* A symmetric positive definite matrix a (n, n), rows `stride` apart, in place, a column at a
- * time. False where a pivot is not positive. */
-static bool invert_small(double *a, size_t stride, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        double *const row = a + k * stride;
-        if (!(row[k] > 0.0) || !isfinite(row[k])) return false;
-        const double pivot = 1.0 / row[k];
-        row[k] = 1.0;
-        for (size_t j = 0; j < n; j++) {
-            row[j] *= pivot;
-        }
-        for (size_t i = 0; i < n; i++) {
-            double *const other = a + i * stride;
-            const double factor = other[k];
-            if (i == k) continue;
-            other[k] = 0.0;
-            for (size_t j = 0; j < n; j++) {
-                other[j] -= factor * row[j];
-            }
-        }
-    }
-    return true;
-}
-
-/* Rows of a matrix that all lose their part of the same few rows. */
-typedef struct sweep {
-    double *a; /* (., stride) changed */
-    size_t stride, n;
-    size_t first, width; /* the columns that say how much of each */
-    const double *rows;  /* (width, stride) */
-    bool skips;          /* rows first .. of a are not theirs to change */
-    bool inverts;        /* columns first .. become what rows holds there, times -1 */
-} sweep;
-
-static void sweep_row(void *context, size_t task, uint32_t thread)
-{
-    const sweep *const s = context;
-    double *const row = s->a + task * s->stride;
-    double factors[BLOCK];
-    (void)thread;
-
-    if (s->skips && task >= s->first && task < s->first + s->width) return;
-    memcpy(factors, row + s->first, s->width * sizeof *factors);
-    if (s->inverts) memset(row + s->first, 0, s->width * sizeof *row);
-    for (size_t k = 0; k < s->width; k++) {
-        const double *const from = s->rows + k * s->stride;
-        const double factor = factors[k];
-        if (factor == 0.0) continue;
-        for (size_t j = 0; j < s->n; j++) {
-            row[j] -= factor * from[j];
-        }
-    }
-}
-
-/* part = small (n, n) times rows (n, columns). */
-static void multiply_small(bnt_heal *h, const double *rows, size_t n, size_t columns)
-{
-    for (size_t i = 0; i < n; i++) {
-        double *const to = h->part + i * columns;
-        memset(to, 0, columns * sizeof *to);
-        for (size_t k = 0; k < n; k++) {
-            const double factor = h->small[i * n + k];
-            for (size_t j = 0; j < columns; j++) {
-                to[j] += factor * rows[k * columns + j];
-            }
-        }
-    }
-}
-
-/* a (n, n) in place, by blocks of columns (Gauss and Jordan): what is on the diagonal is
- * positive definite whatever went before. */
-static bool invert(bnt_heal *h, double *a, size_t n)
-{
-    for (size_t first = 0; first < n; first += BLOCK) {
-        const size_t width = n - first < BLOCK ? n - first : BLOCK;
-        double *const block = a + first * n;
-
-        for (size_t i = 0; i < width; i++) {
-            memcpy(h->small + i * width, block + i * n + first, width * sizeof *a);
-        }
-        if (!invert_small(h->small, width, width)) return false;
-        for (size_t i = 0; i < width; i++) {
-            memset(block + i * n + first, 0, width * sizeof *a);
-            block[i * n + first + i] = 1.0;
-        }
-        multiply_small(h, block, width, n);
-        sweep s = {.a = a,
-                   .stride = n,
-                   .n = n,
-                   .first = first,
-                   .width = width,
-                   .rows = h->part,
-                   .skips = true,
-                   .inverts = true};
-        bnt_pool_run(h->mm->pool, sweep_row, &s, n);
-        memcpy(block, h->part, width * n * sizeof *a);
-    }
-    return true;
-}
-
 /* ---- the matrix -------------------------------------------------------------------------- */
 
-/* Row r of W' = (Y + d W) times the inverse, which is symmetric. */
-static void solve_row(void *context, size_t r, uint32_t thread)
-{
-    const bnt_heal *const h = context;
-    const size_t n = h->columns;
-    double *const to = h->w + r * n;
-    const double *const wanted = h->yx + r * n;
-    (void)thread;
-
-    memset(to, 0, n * sizeof *to);
-    for (size_t k = 0; k < n; k++) {
-        const double factor = wanted[k];
-        const double *const row = h->inverse + k * n;
-        for (size_t j = 0; j < n; j++) {
-            to[j] += factor * row[j];
-        }
-    }
-}
-
-bantam_status bnt_heal_solve(bnt_heal *h, const float *w, double damping, bantam_error *err)
-{
-    const size_t n = h->columns;
-    double trace = 0.0;
-
-    for (size_t i = 0; i < n; i++) {
-        trace += h->xx[i * n + i];
-    }
-    /* Inputs that are always zero leave the matrix as it is, whatever the damping. */
-    const double d = trace > 0.0 ? damping * trace / (double)n : 1.0;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = i; j < n; j++) {
-            h->inverse[i * n + j] = h->inverse[j * n + i] = h->xx[i * n + j];
-        }
-        h->inverse[i * n + i] += d;
-    }
-    memset(h->gone, 0, n * sizeof *h->gone);
-    if (!isfinite(trace) || !invert(h, h->inverse, n)) {
-        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
-                        "the inputs of a matrix over the calibration text have no finite sums");
-    }
-    for (size_t i = 0; i < h->rows * n; i++) {
-        h->yx[i] += d * (double)w[i];
-    }
-    bnt_pool_run(h->mm->pool, solve_row, h, h->rows);
-    return BANTAM_OK;
-}
-
-/* The inverse of what the inverse has for a group, to small. False where it has none any more:
- * rounding has eaten it. */
-static bool invert_group(bnt_heal *h, size_t first, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        memcpy(h->small + i * n, h->inverse + (first + i) * h->columns + first,
-               n * sizeof *h->small);
-    }
-    return invert_small(h->small, n, n);
-}
-
-/* A task is some columns, so that rows are read as they lie. */
+/* Of some columns, so that rows are read as they lie. */
 static void square_columns(void *context, size_t task, uint32_t thread)
 {
     const bnt_heal *const h = context;
-    const size_t first = task * BLOCK, left = h->columns - first;
-    const size_t n = left < BLOCK ? left : BLOCK;
+    const size_t first = task * STRIP, left = h->columns - first;
+    const size_t n = left < STRIP ? left : STRIP;
     double *const squares = h->squares + first;
     (void)thread;
 
@@ -283,22 +121,211 @@ static void square_columns(void *context, size_t task, uint32_t thread)
     }
 }
 
-/* The sum over rows of w_B S w_B^T, S being the inverse of what the inverse has for the group.
- */
+/* What follows from the two matrices when nothing is noted. */
+static void survey(bnt_heal *h)
+{
+    for (size_t c = 0; c < h->columns; c++) {
+        h->diagonal[c] = h->xx[c * (h->columns + 1)];
+    }
+    bnt_pool_run(h->mm->pool, square_columns, h, (h->columns + STRIP - 1) / STRIP);
+}
+
+/* a (rows, columns) -= factors (rows, columns) times the symmetric xx. */
+static void take_rows(const bnt_heal *h, double *a, const double *factors)
+{
+    bnt_take_products(h->mm->pool, &(bnt_taking){.a = a,
+                                                 .rows = h->rows,
+                                                 .columns = h->columns,
+                                                 .stride = h->columns,
+                                                 .factors = factors,
+                                                 .factor_row = h->columns,
+                                                 .factor_step = 1,
+                                                 .from = h->xx,
+                                                 .depth = h->columns});
+}
+
+/* W' = W + (Y - W H) (H + d I)^-1: what is right already does not pass through the inverse. */
+bantam_status bnt_heal_solve(bnt_heal *h, const float *w, double damping, bantam_error *err)
+{
+    const size_t n = h->columns;
+    double trace = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        trace += h->xx[i * (n + 1)];
+        for (size_t j = 0; j < i; j++) {
+            h->xx[i * n + j] = h->xx[j * n + i];
+        }
+    }
+    for (size_t i = 0; i < h->rows * n; i++) {
+        h->w[i] = (double)w[i];
+    }
+    take_rows(h, h->yx, h->w);
+    /* Inputs that are always zero leave the matrix as it is, whatever the damping. */
+    const double d = trace > 0.0 ? damping * trace / (double)n : 1.0;
+    for (size_t i = 0; i < n; i++) {
+        h->xx[i * (n + 1)] += d;
+    }
+    memset(h->gone, 0, n * sizeof *h->gone);
+    h->n_noted = 0;
+    if (!isfinite(trace) || !bnt_invert(h->mm->pool, h->xx, n, h->work)) {
+        return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                        "the inputs of a matrix over the calibration text have no finite sums");
+    }
+    for (size_t i = 0; i < h->rows * n; i++) {
+        h->yx[i] = -h->yx[i];
+    }
+    take_rows(h, h->w, h->yx);
+    survey(h);
+    return BANTAM_OK;
+}
+
+/* ---- columns that go --------------------------------------------------------------------- */
+
+/* Takes what is noted from w (rows, columns), and from the inverse too where that is given. */
+static void take_noted(const bnt_heal *h, double *w, double *inverse)
+{
+    const size_t n = h->columns;
+    bnt_taking t = {.a = w,
+                    .rows = h->rows,
+                    .columns = n,
+                    .stride = n,
+                    .factors = h->u,
+                    .factor_row = 1,
+                    .factor_step = h->rows,
+                    .from = h->v,
+                    .depth = h->n_noted};
+
+    bnt_take_products(h->mm->pool, &t);
+    if (!inverse) return;
+    t.a = inverse;
+    t.rows = n;
+    t.factors = h->v;
+    t.factor_step = n;
+    bnt_take_products(h->mm->pool, &t);
+}
+
+/* Works in what is noted. */
+static void work_in(bnt_heal *h)
+{
+    const size_t n = h->columns;
+
+    take_noted(h, h->w, h->xx);
+    /* What rounding has left of columns that are gone. */
+    for (size_t i = 0; i < n; i++) {
+        if (h->gone[i]) memset(h->xx + i * n, 0, n * sizeof *h->xx);
+        for (size_t k = 0; k < n; k++) {
+            if (h->gone[k]) h->xx[i * n + k] = 0.0;
+        }
+    }
+    h->n_noted = 0;
+    survey(h);
+}
+
+typedef struct noting {
+    const bnt_heal *h;
+    const double *u; /* (rows) */
+    double *out;     /* (columns) */
+} noting;
+
+/* u W' without what is noted, some columns of it. */
+static void multiply_columns(void *context, size_t task, uint32_t thread)
+{
+    const noting *const t = context;
+    const bnt_heal *const h = t->h;
+    const size_t first = task * STRIP, left = h->columns - first;
+    const size_t n = left < STRIP ? left : STRIP;
+    (void)thread;
+
+    memset(t->out + first, 0, n * sizeof *t->out);
+    for (size_t r = 0; r < h->rows; r++) {
+        const double *const row = h->w + r * h->columns + first;
+        const double factor = t->u[r];
+        for (size_t c = 0; c < n; c++) {
+            t->out[first + c] += factor * row[c];
+        }
+    }
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+/* out (n) loses factor times from. */
+static void take(double *out, const double *from, double factor, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] -= factor * from[i];
+    }
+}
+
+/* The squares of W' without u v^T: |w_c|^2 - 2 v_c (u . w_c) + |u|^2 v_c^2. */
+static void update_squares(bnt_heal *h, const double *u, const double *v)
+{
+    const noting t = {h, u, h->work};
+    const double length = dot(u, u, h->rows);
+
+    bnt_pool_run(h->mm->pool, multiply_columns, (void *)&t, (h->columns + STRIP - 1) / STRIP);
+    for (size_t k = 0; k < h->n_noted; k++) {
+        take(h->work, h->v + k * h->columns, dot(h->u + k * h->rows, u, h->rows), h->columns);
+    }
+    for (size_t c = 0; c < h->columns; c++) {
+        const double squares = h->squares[c] - 2.0 * v[c] * h->work[c] + length * v[c] * v[c];
+        h->squares[c] = fmax(squares, 0.0);
+    }
+}
+
+/* Notes that column j goes. Where rounding has eaten what the inverse had for it nothing can be
+ * made up for: it just goes. */
+static void note(bnt_heal *h, size_t j)
+{
+    const size_t n = h->columns;
+
+    if (h->n_noted == h->most) work_in(h);
+    double *const v = h->v + h->n_noted * n, *const u = h->u + h->n_noted * h->rows;
+    h->gone[j] = true;
+    if (!(h->diagonal[j] > 0.0)) return;
+    memcpy(v, h->xx + j * n, n * sizeof *v);
+    for (size_t r = 0; r < h->rows; r++) {
+        u[r] = h->w[r * n + j];
+    }
+    for (size_t k = 0; k < h->n_noted; k++) {
+        const double factor = h->v[k * n + j];
+        take(v, h->v + k * n, factor, n);
+        take(u, h->u + k * h->rows, factor, h->rows);
+    }
+    const double scale = 1.0 / sqrt(h->diagonal[j]);
+    for (size_t c = 0; c < n; c++) {
+        v[c] = h->gone[c] && c != j ? 0.0 : v[c] * scale;
+        h->diagonal[c] -= v[c] * v[c];
+    }
+    for (size_t r = 0; r < h->rows; r++) {
+        u[r] *= scale;
+    }
+    if (h->group == 1) update_squares(h, u, v);
+    h->n_noted++;
+}
+
+/* The sum over rows of w_B S w_B^T, S being the inverse of what the inverse has for the group:
+ * infinite where rounding has eaten that. Nothing is noted. */
 static double group_rise(bnt_heal *h, size_t first)
 {
     const size_t n = h->group;
     double rise = 0.0;
 
-    if (!invert_group(h, first, n)) return INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(h->small + i * n, h->xx + (first + i) * h->columns + first,
+               n * sizeof *h->small);
+    }
+    if (!bnt_invert_small(h->small, n)) return INFINITY;
     for (size_t r = 0; r < h->rows; r++) {
         const double *const row = h->w + r * h->columns + first;
         for (size_t i = 0; i < n; i++) {
-            double sum = 0.0;
-            for (size_t k = 0; k < n; k++) {
-                sum += h->small[i * n + k] * row[k];
-            }
-            rise += row[i] * sum;
+            rise += row[i] * dot(h->small + i * n, row, n);
         }
     }
     return rise;
@@ -309,13 +336,10 @@ size_t bnt_heal_cheapest(bnt_heal *h)
     double least = 0.0;
     size_t best = h->columns;
 
-    if (h->group == 1) {
-        bnt_pool_run(h->mm->pool, square_columns, h, (h->columns + BLOCK - 1) / BLOCK);
-    }
+    if (h->group > 1 && h->n_noted) work_in(h);
     for (size_t c = 0; c < h->columns; c += h->group) {
         if (h->gone[c]) continue;
-        const double rise =
-            h->group == 1 ? h->squares[c] / h->inverse[c * h->columns + c] : group_rise(h, c);
+        const double rise = h->group == 1 ? h->squares[c] / h->diagonal[c] : group_rise(h, c);
         if (best < h->columns && !(rise < least)) continue;
         least = rise;
         best = c;
@@ -323,44 +347,21 @@ size_t bnt_heal_cheapest(bnt_heal *h)
     return best;
 }
 
-/* Takes at most BLOCK columns out of the inverse and out of the matrix. */
-static void remove_columns(bnt_heal *h, size_t first, size_t n)
-{
-    const size_t columns = h->columns;
-
-    if (invert_group(h, first, n)) {
-        multiply_small(h, h->inverse + first * columns, n, columns);
-        sweep s = {
-            .stride = columns, .n = columns, .first = first, .width = n, .rows = h->part};
-        s.a = h->w;
-        bnt_pool_run(h->mm->pool, sweep_row, &s, h->rows);
-        s.a = h->inverse;
-        bnt_pool_run(h->mm->pool, sweep_row, &s, columns);
-    }
-    /* What rounding has left. */
-    for (size_t i = first; i < first + n; i++) {
-        h->gone[i] = true;
-        memset(h->inverse + i * columns, 0, columns * sizeof *h->inverse);
-        for (size_t k = 0; k < columns; k++) {
-            h->inverse[k * columns + i] = 0.0;
-        }
-    }
-}
-
-/* A group goes by parts: which order they go in makes no difference. */
+/* Which order the columns of a group go in makes no difference. */
 void bnt_heal_remove(bnt_heal *h, size_t first)
 {
-    for (size_t at = 0; at < h->group; at += BLOCK) {
-        remove_columns(h, first + at, h->group - at < BLOCK ? h->group - at : BLOCK);
+    for (size_t c = first; c < first + h->group; c++) {
+        note(h, c);
     }
 }
 
-void bnt_heal_take(const bnt_heal *h, float *w)
+void bnt_heal_take(bnt_heal *h, float *w)
 {
-    for (size_t r = 0; r < h->rows; r++) {
-        for (size_t c = 0; c < h->columns; c++) {
-            const size_t i = r * h->columns + c;
-            w[i] = h->gone[c] ? 0.0f : (float)h->w[i];
-        }
+    const size_t n = h->rows * h->columns;
+
+    memcpy(h->yx, h->w, n * sizeof *h->yx);
+    take_noted(h, h->yx, NULL);
+    for (size_t i = 0; i < n; i++) {
+        w[i] = h->gone[i % h->columns] ? 0.0f : (float)h->yx[i];
     }
 }

@@ -37,19 +37,22 @@ static bantam_status read_options(bnt_pruning *p, const bantam_prune_options *op
     const bantam_status status = bnt_options_copy(o, sizeof *o, options, "prune options", err);
     if (status) return status;
     const int n = (o->layers != 0) + (o->ffn_share != 0.0) + (o->heads_share != 0.0) +
-                  (o->vocab != 0) + (o->vocab_share != 0.0);
+                  (o->vocab != 0) + (o->vocab_share != 0.0) + o->two_of_four +
+                  (o->zeros_share != 0.0);
 
     if (n != 1) {
-        return bnt_fail(err, BANTAM_ERR_INVALID,
-                        "prune: expected one of layers, neurons, heads and words to take out, "
-                        "found %d",
-                        n);
+        return bnt_fail(
+            err, BANTAM_ERR_INVALID,
+            "prune: expected one of layers, neurons, heads, words and weights to take out, "
+            "found %d",
+            n);
     }
     if ((o->ffn_share != 0.0 && !is_share(o->ffn_share)) ||
-        (o->heads_share != 0.0 && !is_share(o->heads_share))) {
+        (o->heads_share != 0.0 && !is_share(o->heads_share)) ||
+        (o->zeros_share != 0.0 && !is_share(o->zeros_share))) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
                         "prune: expected a share above 0 and below 1, found %g",
-                        o->ffn_share != 0.0 ? o->ffn_share : o->heads_share);
+                        o->ffn_share + o->heads_share + o->zeros_share);
     }
     if (!(o->vocab_share >= 0.0 && o->vocab_share <= 1.0)) {
         return bnt_fail(err, BANTAM_ERR_INVALID,
@@ -167,6 +170,11 @@ static bantam_status open_all(bnt_pruning *p, const char *in, const char *out,
 bantam_status bnt_prune_tell(bnt_pruning *p, bantam_error *err)
 {
     if (p->done < p->total) p->done++;
+    return bnt_prune_ask(p, err);
+}
+
+bantam_status bnt_prune_ask(const bnt_pruning *p, bantam_error *err)
+{
     if (!p->o.progress || p->o.progress(p->o.user, p->done, p->total)) return BANTAM_OK;
     return bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
 }
@@ -176,7 +184,8 @@ static bool on_writing(void *user, uint64_t done, uint64_t total)
     const bnt_pruning *const p = user;
     (void)done;
     (void)total;
-    return !p->o.progress || p->o.progress(p->o.user, p->total, p->total);
+    return !p->o.progress ||
+           p->o.progress(p->o.user, p->weights ? p->done : p->total, p->total);
 }
 
 /* Steps of all texts through a layer, about. */
@@ -230,6 +239,7 @@ static bantam_status prune(bnt_pruning *p, bantam_error *err)
     if (!status) status = set_widths(p, err);
     if (!status) status = bnt_prune_read(p, err);
     if (status) return status;
+    if (p->o.two_of_four || p->o.zeros_share != 0.0) return bnt_prune_weights_open(p, err);
     count_steps(p);
     if (p->o.layers) {
         status = bnt_prune_choose_layers(p, err);
@@ -246,6 +256,14 @@ static bantam_status check_kl(const bnt_pruning *p, bantam_error *err)
                     "the model would be %.4f nats from what it was (KL), more than %g: nothing "
                     "is written; take out less, or allow more",
                     p->result->kl, p->o.max_kl);
+}
+
+/* Zeros are made while the file is written: what they come to is known when it is. */
+static bantam_status judge_weights(void *user, bantam_error *err)
+{
+    bnt_pruning *const p = user;
+    const bantam_status status = bnt_prune_weights_finish(p, err);
+    return status ? status : check_kl(p, err);
 }
 
 bantam_status bnt_prune(const char *in, const char *out, const bantam_prune_options *options,
@@ -265,9 +283,14 @@ bantam_status bnt_prune(const char *in, const char *out, const bantam_prune_opti
     if (!status) status = prune(&p, err);
     if (!status) {
         count_params(&p);
-        status = check_kl(&p, err);
+        if (p.weights) {
+            p.edit.judge = judge_weights;
+        } else {
+            status = check_kl(&p, err);
+        }
     }
     if (!status) status = bnt_edit_write(&p.edit, out, on_writing, &p, err);
+    bnt_prune_weights_close(&p);
     bnt_edit_deinit(&p.edit);
     bnt_prune_vocab_close(&p.vocab);
     bnt_matmul_deinit(&p.mm);

@@ -449,25 +449,6 @@ static bantam_status begin(pruner *r, bantam_error *err)
     return status;
 }
 
-static bantam_status measure(pruner *r, bantam_error *err)
-{
-    bantam_prune_result *const result = r->p->result;
-    const float *states[BNT_PRUNE_VARIANTS];
-    double loss[BNT_PRUNE_VARIANTS], kl[BNT_PRUNE_VARIANTS];
-
-    for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
-        states[v] = r->test[v].states;
-    }
-    const bantam_status status = bnt_prune_measure(r->p, states, loss, kl, err);
-    result->loss_before = loss[BNT_PRUNE_ORIGINAL];
-    result->loss_after = loss[BNT_PRUNE_CUT];
-    result->loss_healed = loss[BNT_PRUNE_HEALED];
-    result->kl_after = kl[BNT_PRUNE_CUT];
-    result->kl_healed = kl[BNT_PRUNE_HEALED];
-    result->kl = r->heals ? result->kl_healed : result->kl_after;
-    return status;
-}
-
 bantam_status bnt_prune_layers(bnt_pruning *p, bantam_error *err)
 {
     const bnt_config *const c = &p->model->config, *const now = &p->edit.config;
@@ -490,7 +471,7 @@ bantam_status bnt_prune_layers(bnt_pruning *p, bantam_error *err)
             status = lead(&r, err);
         }
     }
-    if (!status) status = measure(&r, err);
+    if (!status) status = bnt_prune_measure(p, r.test, err);
     bnt_walk_end(&r.was);
     bnt_walk_end(&r.is);
     for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {

@@ -127,14 +127,27 @@ static bantam_status take(measuring *m, bantam_error *err)
                     (int)TOKENS);
 }
 
-bantam_status bnt_prune_measure(bnt_pruning *p, const float *const states[BNT_PRUNE_VARIANTS],
-                                double loss[BNT_PRUNE_VARIANTS], double kl[BNT_PRUNE_VARIANTS],
+static void report(bantam_prune_result *result, const double *loss, const double *kl,
+                   bool healed)
+{
+    result->loss_before = loss[BNT_PRUNE_ORIGINAL];
+    result->loss_after = loss[BNT_PRUNE_CUT];
+    result->loss_healed = loss[BNT_PRUNE_HEALED];
+    result->kl_after = kl[BNT_PRUNE_CUT];
+    result->kl_healed = kl[BNT_PRUNE_HEALED];
+    result->kl = healed ? result->kl_healed : result->kl_after;
+}
+
+bantam_status bnt_prune_measure(bnt_pruning *p, const bnt_walk walks[BNT_PRUNE_VARIANTS],
                                 bantam_error *err)
 {
+    const float *states[BNT_PRUNE_VARIANTS];
+    double loss[BNT_PRUNE_VARIANTS], kl[BNT_PRUNE_VARIANTS];
     measuring m = {.p = p, .states = states};
     size_t n = 0;
 
     for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
+        states[v] = walks[v].states;
         loss[v] = kl[v] = 0.0;
     }
     bantam_status status = take(&m, err);
@@ -151,9 +164,7 @@ bantam_status bnt_prune_measure(bnt_pruning *p, const float *const states[BNT_PR
                 kl[v] += m.sums[(t * BNT_PRUNE_VARIANTS + (size_t)v) * 2 + 1];
             }
         }
-        if (p->o.progress && !p->o.progress(p->o.user, p->done, p->total)) {
-            status = bnt_fail(err, BANTAM_ERR_CANCELLED, "stopped");
-        }
+        if (!status) status = bnt_prune_ask(p, err);
     }
     for (int v = 0; v < BNT_PRUNE_VARIANTS; v++) {
         loss[v] = states[v] && n ? loss[v] / (double)n : (double)NAN;
@@ -163,5 +174,6 @@ bantam_status bnt_prune_measure(bnt_pruning *p, const float *const states[BNT_PR
     bnt_free(m.rows);
     bnt_free(m.head);
     bnt_free(m.sums);
+    if (!status) report(p->result, loss, kl, states[BNT_PRUNE_HEALED]);
     return status;
 }

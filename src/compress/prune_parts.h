@@ -21,6 +21,8 @@ typedef enum bnt_prune_variant {
     BNT_PRUNE_VARIANTS
 } bnt_prune_variant;
 
+struct bnt_prune_weights;
+
 typedef struct bnt_pruning {
     bantam_prune_options o;
     bantam_prune_result *result; /* borrows */
@@ -37,10 +39,13 @@ typedef struct bnt_pruning {
     uint64_t done, total;       /* of progress */
     bool dropped[BNT_MAX_LAYERS];
     bnt_prune_vocab vocab; /* owns: of a smaller vocabulary, until the file is written */
+    struct bnt_prune_weights *weights; /* owns: of zeros, likewise; NULL: none */
 } bnt_pruning;
 
 /* Progress by one step; BANTAM_ERR_CANCELLED where the caller has had enough. */
 bantam_status bnt_prune_tell(bnt_pruning *p, bantam_error *err);
+/* The same within a step. */
+bantam_status bnt_prune_ask(const bnt_pruning *p, bantam_error *err);
 
 /* Reads the calibration text. */
 bantam_status bnt_prune_read(bnt_pruning *p, bantam_error *err);
@@ -52,10 +57,17 @@ bantam_status bnt_prune_choose_layers(bnt_pruning *p, bantam_error *err);
  * neurons and heads, heals, enters all changes into the edit, and measures. */
 bantam_status bnt_prune_layers(bnt_pruning *p, bantam_error *err);
 
-/* The mean loss of each variant over p->test, whose last states they are (NULL: a variant that
- * there is not), and its divergence from the original. */
-bantam_status bnt_prune_measure(bnt_pruning *p, const float *const states[BNT_PRUNE_VARIANTS],
-                                double loss[BNT_PRUNE_VARIANTS], double kl[BNT_PRUNE_VARIANTS],
+/* Has the edit put weights to zero, layer by layer as they are written, so that no more than
+ * one layer is in memory. */
+bantam_status bnt_prune_weights_open(bnt_pruning *p, bantam_error *err);
+/* What all of it comes to, when all layers are written. */
+bantam_status bnt_prune_weights_finish(bnt_pruning *p, bantam_error *err);
+void bnt_prune_weights_close(bnt_pruning *p);
+
+/* The mean loss of each variant over p->test, whose last states the walks have (one that is
+ * closed: a variant that there is not), and its divergence from the original, into p->result.
+ */
+bantam_status bnt_prune_measure(bnt_pruning *p, const bnt_walk walks[BNT_PRUNE_VARIANTS],
                                 bantam_error *err);
 
 /* Decodes a whole matrix; out is (rows, columns). */

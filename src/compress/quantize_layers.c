@@ -148,7 +148,8 @@ static bantam_status make_sharers(bnt_quantizer *q, bnt_quantize_step *first, si
         if (!status && step->to->tile && !f.n) {
             float *const products = moments->products;
             moments->products = NULL;
-            status = bnt_feedback_init(&f, &q->calibration.mm, products, moments->columns, err);
+            status =
+                bnt_feedback_init(&f, &q->calibration.mm, products, moments->columns, 1, err);
             if (status) bnt_fail_within(err, status, "tensor %s: ", step->tensor->name);
         }
         if (!status) status = make_matrix(q, step, &f, err);
@@ -233,7 +234,7 @@ bantam_status bnt_quantize_prepare(bnt_quantizer *q, bnt_quantize_step *step, ba
     bnt_feedback f;
     float *const products = head->products;
     head->products = NULL;
-    status = bnt_feedback_init(&f, &q->calibration.mm, products, head->columns, err);
+    status = bnt_feedback_init(&f, &q->calibration.mm, products, head->columns, 1, err);
     if (status) return status;
     status = make_matrix(q, step, &f, err);
     bnt_feedback_deinit(&f);

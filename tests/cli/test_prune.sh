@@ -20,6 +20,10 @@ expect "two things at once" 2 prune a.gguf b.gguf --layers 1 --ffn 20 --calibrat
 expect "no text" 2 prune a.gguf b.gguf --ffn 20
 expect "all of the neurons" 2 prune a.gguf b.gguf --ffn 100 --calibrate "$T/text"
 expect "a type that is not offered" 2 prune a.gguf b.gguf --ffn 20 --calibrate "$T/text" --type q4_k
+expect "a pattern that is none" 2 prune a.gguf b.gguf --sparse 1:4 --calibrate "$T/text"
+expect "all of the weights" 2 prune a.gguf b.gguf --sparse 100% --calibrate "$T/text"
+expect "a method that is none" 2 prune a.gguf b.gguf --sparse 2:4 --method gptq --calibrate "$T/text"
+expect "zeros and layers" 2 prune a.gguf b.gguf --sparse 2:4 --layers 1 --calibrate "$T/text"
 expect "from nothing" 1 prune "$T/nothing" "$T/x.gguf" --ffn 20 --calibrate "$T/text"
 check "and no file is left" [ ! -e "$T/x.gguf" ]
 
@@ -74,6 +78,30 @@ for name in layers heads q; do
     run run "$T/$name.gguf" --raw -n 4 --temp 0 "Once"
     check "$name: it runs" [ "$rc" -eq 0 ]
 done
+for method in magnitude wanda sparsegpt; do
+    run prune "$MODEL" "$T/zeros.gguf" --sparse 2:4 --method $method --calibrate "$TEXT" \
+        --tokens 4096 --max-kl 100 --json
+    check "2:4 by $method: exit 0" [ "$rc" -eq 0 ]
+    check "$method: half of the weights" awk -v z="$(json removed zeros)" 'BEGIN { exit !(z > 50000) }'
+    check "$method: healing helps" below "$(json loss healed)" "$(json loss after)"
+    check "$method: no matrix is smaller" [ "$(json removed parameters)" -eq 0 ]
+done
+"$BANTAM" eval "$T/zeros.gguf" --against "$MODEL" --text "$T/text" -c 16 --json >"$T/out"
+check "which is another model" below 0.01 "$(json kl_mean)"
+run prune "$MODEL" "$T/x.gguf" --sparse 60% --calibrate "$TEXT" --tokens 2048 --no-heal
+check "zeros that cost too much: exit 1" [ "$rc" -eq 1 ]
+check "leave the file that was there" [ -e "$T/x.gguf" ]
+# Rows of q and k come in another order from a folder: zeros of no weight change nothing.
+FOLDER=$LM/smollm2-a/hf
+run prune "$FOLDER" "$T/folder.gguf" --sparse 0.001% --calibrate "$TEXT" --tokens 512 \
+    --sequence 32 --type f32
+check "a folder: exit 0" [ "$rc" -eq 0 ]
+run convert "$FOLDER" "$T/as-it-is.gguf" --type f32
+for name in folder as-it-is; do
+    "$BANTAM" logits "$T/$name.gguf" --tokens 5,6,7,8,9 -o "$T/$name.f32" --all
+done
+check "the same logits as of the folder" cmp -s "$T/folder.f32" "$T/as-it-is.f32"
+
 expect "a file onto itself" 1 prune "$T/q.gguf" "$T/q.gguf" --ffn 20 --calibrate "$TEXT"
 
 finish

@@ -214,6 +214,68 @@ static void another_tokenizer_takes_the_place_of_the_old_one(void **state)
     close_setup(&s);
 }
 
+/* A source whose matrices are made, row r of tensor n being 64 n + r throughout; t is the
+ * one whose turn it is. */
+typedef struct made {
+    bnt_source_maker maker;
+    const bnt_source_tensor *t;
+} made;
+
+static bantam_status begin_made(bnt_source_maker *maker, const bnt_source_tensor *t,
+                                bantam_error *err)
+{
+    (void)err;
+    ((made *)maker)->t = t;
+    return BANTAM_OK;
+}
+
+static void make_row(const bnt_source_maker *maker, const bnt_source_tensor *t, uint64_t r,
+                     float *out)
+{
+    assert_ptr_equal(((const made *)maker)->t, t);
+    for (uint64_t c = 0; c < t->dims[0]; c++) {
+        out[c] = (float)(64 * t->part + (int)r);
+    }
+}
+
+static void put_made(const bnt_source_maker *maker, bnt_gguf_writer *w)
+{
+    (void)maker;
+    bnt_gguf_put_u32(w, "test.made", 1);
+}
+
+static void close_made(bnt_source_maker *maker)
+{
+    (void)maker;
+}
+
+static void rows_that_are_made_are_asked_for_tensor_by_tensor(void **state)
+{
+    static const uint32_t rows[] = {5, 1};
+    made m = {{begin_made, make_row, put_made, close_made}, NULL};
+    setup s;
+    (void)state;
+
+    open_setup(&s, &(tiny_spec){.seed = 7});
+    s.source.maker = &m.maker;
+    for (size_t i = 0; i < s.source.n_tensors; i++) {
+        if (s.source.tensors[i].n_dims != 2) continue;
+        s.source.tensors[i].maker = &m.maker;
+        s.source.tensors[i].part = (int)i;
+    }
+    bnt_edit_tensor *const up = bnt_edit_matrix(&s.edit, 1, BNT_PLACE_UP);
+    bnt_edit_tensor *const down = bnt_edit_matrix(&s.edit, 0, BNT_PLACE_DOWN);
+    assert_int_equal(bnt_edit_pick(up, rows, 2, NULL, 0, &s.err), BANTAM_OK);
+    write_out(&s);
+    const bnt_tensor *const less = tensor(s.made, "blk.1.ffn_up.weight");
+    const bnt_tensor *const same = tensor(s.made, "blk.0.ffn_down.weight");
+    assert_true(value(less, 0, 3) == (float)(64 * up->from->part + 5));
+    assert_true(value(less, 1, 7) == (float)(64 * up->from->part + 1));
+    assert_true(value(same, 9, 2) == (float)(64 * down->from->part + 9));
+    assert_int_equal(number(&s, "test.made"), 1);
+    close_setup(&s);
+}
+
 static void no_allocation_is_lost(void **state)
 {
     static const uint32_t rows[] = {1, 2};
@@ -250,6 +312,7 @@ int main(void)
         cmocka_unit_test(values_of_ones_own_are_written_as_the_type_has_them),
         cmocka_unit_test(layers_left_out_are_gone_and_the_others_numbered_anew),
         cmocka_unit_test(another_tokenizer_takes_the_place_of_the_old_one),
+        cmocka_unit_test(rows_that_are_made_are_asked_for_tensor_by_tensor),
         cmocka_unit_test(no_allocation_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ static void feedback_of(bnt_feedback *f, bnt_matmul *mm, const double *h)
         }
     }
     bantam_error err;
-    if (bnt_feedback_init(f, mm, sums, COLUMNS, &err)) fail_msg("%s", err.message);
+    if (bnt_feedback_init(f, mm, sums, COLUMNS, 1, &err)) fail_msg("%s", err.message);
 }
 
 static uint8_t *rounded(const bnt_type *type, const double *h, const float *rows, int pool,
@@ -252,7 +252,7 @@ static void sums_without_a_factor_are_damped(void **state)
     assert_non_null(sums);
     sums[0] = NAN;
     assert_int_equal(bnt_matmul_init(&mm, &kernels, pools[0], NULL), BANTAM_OK);
-    assert_int_equal(bnt_feedback_init(&f, &mm, sums, 2, &err), BANTAM_ERR_UNSUPPORTED);
+    assert_int_equal(bnt_feedback_init(&f, &mm, sums, 2, 1, &err), BANTAM_ERR_UNSUPPORTED);
     assert_null(f.hessian);
     bnt_matmul_deinit(&mm);
     free(rows);

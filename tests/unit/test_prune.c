@@ -369,6 +369,90 @@ static void healing_helps_whatever_goes(void **state)
     }
 }
 
+/* ---- zeros in place of weights -------------------------------------------------------------
+ */
+
+/* Counts the zeros of all matrices of a written file, none of which may have more weights than
+ * its pattern allows in a group of four, or in a row. */
+static uint64_t count_zeros(const char *path, const bantam_prune_options *o)
+{
+    static float row[FFN];
+    uint64_t zeros = 0;
+    rig r;
+
+    rig_open(&r, path, (rig_options){.threads = 1});
+    for (uint32_t l = 0; l < LAYERS; l++) {
+        for (int place = 0; place < BNT_PLACES; place++) {
+            const bnt_matrix *const m = bnt_layer_matrix(&r.model->layers[l], (bnt_place)place);
+            for (size_t i = 0; i < m->rows; i++) {
+                uint32_t n = 0, group = 0;
+                bnt_type_decode_row(m->type, m->data, m->columns, i, row);
+                for (uint32_t c = 0; c < m->columns; c++) {
+                    n += row[c] == 0.0f;
+                    group = (c % 4 ? group : 0) + (row[c] != 0.0f);
+                    if (o->two_of_four) assert_true(group <= 2);
+                }
+                const uint32_t least =
+                    o->two_of_four ? m->columns / 2 : (uint32_t)(o->zeros_share * m->columns);
+                /* Eight bits have zeros of their own. */
+                assert_true(m->type->block_values == 1 ? n == least : n >= least);
+                zeros += n;
+            }
+        }
+    }
+    rig_close(&r);
+    return zeros;
+}
+
+static void weights_are_zero_where_they_are_to_be_and_the_others_healed(void **state)
+{
+    static const char *const types[] = {NULL, "F16", "Q8_0"};
+    (void)state;
+
+    for (int i = 0; i < 6; i++) {
+        const plant p = {.idle_layer = -1};
+        setup s;
+        open_setup(&s, &p);
+        bantam_prune_options o = options_of(&s);
+        o.max_kl = -1.0;
+        o.n_tokens = 768;
+        o.type = types[i / 2];
+        o.method = (bantam_prune_method)(i / 2);
+        o.two_of_four = i % 2 == 0;
+        o.zeros_share = i % 2 == 0 ? 0.0 : 0.25;
+        prune(&s, &o);
+        assert_int_equal(count_zeros(s.out, &o), s.result.n_zeros);
+        assert_int_equal(s.result.n_params_after, s.result.n_params_before);
+        assert_true(s.result.kl_healed < 0.9 * s.result.kl_after);
+        assert_true(s.result.kl == s.result.kl_healed);
+        o.no_heal = true;
+        o.n_tokens = 256;
+        prune(&s, &o);
+        assert_int_equal(count_zeros(s.out, &o), s.result.n_zeros);
+        assert_true(isnan(s.result.kl_healed) && s.result.kl == s.result.kl_after);
+        close_setup(&s);
+    }
+}
+
+/* Nothing goes: the same model, whatever way it took. */
+static void a_share_of_no_weight_changes_nothing(void **state)
+{
+    const plant p = {.idle_layer = -1, .windowed = true};
+    bnt_config config;
+    setup s;
+    (void)state;
+
+    open_setup(&s, &p);
+    bantam_prune_options o = options_of(&s);
+    o.zeros_share = 1e-6;
+    o.n_tokens = 256;
+    prune(&s, &o);
+    assert_true(difference(&s, &config) == 0.0);
+    assert_int_equal(s.result.n_zeros, 0);
+    assert_true(s.result.kl == 0.0 && s.result.loss_healed == s.result.loss_before);
+    close_setup(&s);
+}
+
 /* ---- laws -------------------------------------------------------------------------------- */
 
 static void any_number_of_threads_writes_the_same_file(void **state)
@@ -380,18 +464,23 @@ static void any_number_of_threads_writes_the_same_file(void **state)
     (void)state;
 
     open_setup(&s, &p);
-    bantam_prune_options o = options_of(&s);
-    o.ffn_share = 0.3;
-    o.max_kl = -1.0;
-    for (uint32_t i = 0; i < 2; i++) {
-        o.n_threads = 1 + 2 * i;
-        prune(&s, &o);
-        files[i] = read_whole(s.out, &sizes[i]);
+    for (int what = 0; what < 3; what++) {
+        bantam_prune_options o = options_of(&s);
+        o.ffn_share = what == 0 ? 0.3 : 0.0;
+        o.two_of_four = what == 1;
+        o.zeros_share = what == 2 ? 0.3 : 0.0;
+        o.n_tokens = what == 0 ? 2048 : 512;
+        o.max_kl = -1.0;
+        for (uint32_t i = 0; i < 2; i++) {
+            o.n_threads = 1 + 2 * i;
+            prune(&s, &o);
+            files[i] = read_whole(s.out, &sizes[i]);
+        }
+        assert_int_equal(sizes[0], sizes[1]);
+        assert_memory_equal(files[0], files[1], sizes[0]);
+        free(files[0]);
+        free(files[1]);
     }
-    assert_int_equal(sizes[0], sizes[1]);
-    assert_memory_equal(files[0], files[1], sizes[0]);
-    free(files[0]);
-    free(files[1]);
     close_setup(&s);
 }
 
@@ -424,25 +513,29 @@ static void what_would_cost_too_much_is_not_written(void **state)
 static void a_stop_at_any_time_leaves_nothing(void **state)
 {
     const plant p = {.idle_layer = -1};
-    bantam_status status = BANTAM_ERR_CANCELLED;
     setup s;
     (void)state;
 
     open_setup(&s, &p);
-    bantam_prune_options o = options_of(&s);
-    o.layers = 1;
-    o.n_tokens = 128;
-    o.sequence_tokens = 16;
-    o.max_kl = -1.0;
-    const int64_t before = bnt_mem_live();
-    for (int n = 0; status && n < 1000; n++) {
-        s.left = n;
-        status = bnt_prune(s.in, s.out, &o, &s.result, &s.err);
-        if (status) assert_int_equal(status, BANTAM_ERR_CANCELLED);
-        assert_int_equal(is_there(s.out), !status);
-        assert_int_equal(bnt_mem_live(), before);
+    for (int what = 0; what < 2; what++) {
+        bantam_status status = BANTAM_ERR_CANCELLED;
+        bantam_prune_options o = options_of(&s);
+        o.layers = what == 0;
+        o.two_of_four = what == 1;
+        o.n_tokens = 128;
+        o.sequence_tokens = 16;
+        o.max_kl = -1.0;
+        remove(s.out);
+        const int64_t before = bnt_mem_live();
+        for (int n = 0; status && n < 1000; n++) {
+            s.left = n;
+            status = bnt_prune(s.in, s.out, &o, &s.result, &s.err);
+            if (status) assert_int_equal(status, BANTAM_ERR_CANCELLED);
+            assert_int_equal(is_there(s.out), !status);
+            assert_int_equal(bnt_mem_live(), before);
+        }
+        assert_int_equal(status, BANTAM_OK);
     }
-    assert_int_equal(status, BANTAM_OK);
     close_setup(&s);
 }
 
@@ -465,6 +558,9 @@ static void wrong_wishes_are_named(void **state)
         {{.ffn_share = 0.001}, "neuron"},
         {{.ffn_share = 0.2, .type = "Q4_0"}, "F32, F16"},
         {{.ffn_share = 0.2, .n_tokens = 1}, "tokens"},
+        {{.ffn_share = 0.2, .two_of_four = true}, "found 2"},
+        {{.two_of_four = true, .zeros_share = 0.5}, "found 2"},
+        {{.zeros_share = 1.0}, "below 1"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         bantam_prune_options o = all[i].o;
@@ -489,26 +585,31 @@ static void no_allocation_is_lost(void **state)
 {
     const plant p = {.idle_layer = -1};
     bantam_status status;
-    uint64_t n = 0;
     setup s;
     (void)state;
 
     open_setup(&s, &p);
-    bantam_prune_options o = options_of(&s);
-    o.ffn_share = 0.3;
-    o.n_tokens = 64;
-    o.sequence_tokens = 8;
-    o.max_kl = -1.0;
-    const int64_t before = bnt_mem_live();
-    do {
-        bnt_mem_fail_after(n);
-        status = bnt_prune(s.in, s.out, &o, &s.result, &s.err);
-        bnt_mem_fail_after(UINT64_MAX);
-        assert_int_equal(bnt_mem_live(), before);
-        assert_int_equal(is_there(s.out), !status);
-        n += 1 + n / 4; /* reading a tokenizer takes hundreds, which other tests fail all */
-    } while (status == BANTAM_ERR_NOMEM && n < 100000);
-    assert_int_equal(status, BANTAM_OK);
+    for (int what = 0; what < 2; what++) {
+        uint64_t n = 0;
+        bantam_prune_options o = options_of(&s);
+        o.ffn_share = what == 0 ? 0.3 : 0.0;
+        o.two_of_four = what == 1;
+        o.n_tokens = 64;
+        o.sequence_tokens = 8;
+        o.max_kl = -1.0;
+        remove(s.out);
+        const int64_t before = bnt_mem_live();
+        do {
+            bnt_mem_fail_after(n);
+            status = bnt_prune(s.in, s.out, &o, &s.result, &s.err);
+            bnt_mem_fail_after(UINT64_MAX);
+            assert_int_equal(bnt_mem_live(), before);
+            assert_int_equal(is_there(s.out), !status);
+            /* Reading a tokenizer takes hundreds, which other tests fail all. */
+            n += 1 + n / (what == 0 ? 4 : 8);
+        } while (status == BANTAM_ERR_NOMEM && n < 100000);
+        assert_int_equal(status, BANTAM_OK);
+    }
     close_setup(&s);
 }
 
@@ -520,6 +621,8 @@ int main(void)
         cmocka_unit_test(a_layer_that_adds_nothing_goes_without_a_trace),
         cmocka_unit_test(neurons_that_others_can_speak_for_are_made_up_for),
         cmocka_unit_test(healing_helps_whatever_goes),
+        cmocka_unit_test(weights_are_zero_where_they_are_to_be_and_the_others_healed),
+        cmocka_unit_test(a_share_of_no_weight_changes_nothing),
         cmocka_unit_test(any_number_of_threads_writes_the_same_file),
         cmocka_unit_test(what_would_cost_too_much_is_not_written),
         cmocka_unit_test(a_stop_at_any_time_leaves_nothing),

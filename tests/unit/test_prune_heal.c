@@ -222,6 +222,52 @@ static void the_cheapest_column_is_the_one_whose_going_costs_least(void **state)
     close_rig(&r);
 }
 
+/* What is noted of columns that went, and then worked in, against the matrix itself; and the
+ * inverse's diagonal from two ways to the same columns. */
+static void what_is_noted_is_what_the_matrix_has(void **state)
+{
+    enum { GOING = 70, N = 300 }; /* 64 are noted before they are worked in */
+    static float w[ROWS * WIDE], x[N * WIDE], y[N * ROWS], got[ROWS * WIDE];
+    static double diagonal[WIDE];
+    bnt_heal h;
+    rig r;
+    (void)state;
+
+    open_rig(&r, 2);
+    open_heal(&h, &r, ROWS, WIDE, 1);
+    fill(&r, w, ROWS * WIDE);
+    fill(&r, x, N * WIDE);
+    for (size_t i = 1; i < N * WIDE; i++) {
+        x[i] += 0.7f * x[i - 1];
+    }
+    fill(&r, y, N * ROWS);
+    for (int back = 0; back < 2; back++) {
+        bnt_heal_clear(&h);
+        bnt_heal_add(&h, x, y, N);
+        solve(&h, w, 1e-3);
+        for (size_t i = 0; i < GOING; i++) {
+            bnt_heal_remove(&h, 2 * (back ? GOING - 1 - i : i));
+            if (i % 23 != 22 && i + 1 < GOING) continue;
+            bnt_heal_take(&h, got);
+            for (size_t c = 0; c < WIDE; c++) {
+                double squares = 0.0;
+                for (size_t row = 0; row < ROWS; row++) {
+                    squares += pow((double)got[row * WIDE + c], 2.0);
+                }
+                if (!h.gone[c]) assert_true(fabs(squares - h.squares[c]) < 1e-5 * squares);
+            }
+        }
+        for (size_t c = 0; c < WIDE; c++) {
+            if (back && !h.gone[c]) {
+                assert_true(fabs(diagonal[c] - h.diagonal[c]) < 1e-9 * diagonal[c]);
+            }
+            diagonal[c] = h.diagonal[c];
+        }
+    }
+    bnt_heal_deinit(&h);
+    close_rig(&r);
+}
+
 /* Group 2 (columns 8 to 11) says what groups 0 and 1 say already. */
 static void what_others_say_together_goes_first_and_leaves_no_mark(void **state)
 {
@@ -352,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_is_the_least_squares_solution),
         cmocka_unit_test(the_cheapest_column_is_the_one_whose_going_costs_least),
+        cmocka_unit_test(what_is_noted_is_what_the_matrix_has),
         cmocka_unit_test(what_others_say_together_goes_first_and_leaves_no_mark),
         cmocka_unit_test(a_matrix_that_is_never_used_stays_as_it_is),
         cmocka_unit_test(wide_matrices_have_the_same_bits_for_any_threads),

@@ -113,7 +113,7 @@ typedef struct cli_args {
         bool resume;
     } adapt;
     struct { /* prune */
-        const char *calibrate, *score, *type;
+        const char *calibrate, *score, *type, *sparse, *method;
         double ffn, heads, max_kl;
         const char *vocab;
         uint32_t layers, tokens, sequence;

@@ -272,6 +272,9 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "tokenizer becomes one that has no others. Every text can still be written; one of "
             "words that are gone takes more tokens. Of the words that stay the model says what "
             "it said before, bit by bit.\n\n"
+            "With --sparse half of the weights of every matrix, or another share, become zero "
+            "and shapes stay. The file is as large as it was: what it is good for, and what "
+            "not, is in docs/PRUNE.md.\n\n"
             "Widths become multiples of 256 where that is near enough, else of 32. Neurons and "
             "heads that are gone make a model faster, not only smaller. What is lost beyond "
             "healing comes back with training: 'bantam adapt' on OUT.gguf, then 'bantam "
@@ -280,8 +283,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
               "bantam prune model-f16.gguf out.gguf --ffn 20 --calibrate texts.txt"},
              {"Two layers, and what that cost",
               "bantam prune ./SmolLM2-135M out.gguf --layers 2 --calibrate texts.txt --json"},
-             {"A quarter of the heads, in eight bits",
-              "bantam prune model.gguf out.gguf --heads 25 --calibrate a.txt --type q8_0"},
+             {"Two of every four weights zero, in eight bits",
+              "bantam prune model.gguf out.gguf --sparse 2:4 --calibrate a.txt --type q8_0"},
              {"A vocabulary of a quarter of the size",
               "bantam prune model-b4.gguf out.gguf --vocab 32k --calibrate texts.txt"}},
         },

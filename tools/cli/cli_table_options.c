@@ -169,6 +169,13 @@ const cli_option cli_options[] = {
     {"vocab", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PRUNE), "KEEP",
      "keep so many words (32000, 32k or 25%), those of the text first", NULL, NULL, 0, 0,
      AT(prune.vocab)},
+    {"sparse", 0, CLI_TEXT, CLI_GROUP_COMMAND, IN(PRUNE), "PATTERN",
+     "make two of every four neighboring weights zero (2:4), or a share of each row (50%)",
+     NULL, NULL, 0, 0, AT(prune.sparse)},
+    {"method", 0, CLI_CHOICE, CLI_GROUP_COMMAND, IN(PRUNE), "METHOD",
+     "which become zero: those that others can make up for, those whose inputs are small too, "
+     "or just small ones",
+     "sparsegpt", "sparsegpt|wanda|magnitude", 0, 0, AT(prune.method)},
     {"calibrate", 0, CLI_FILE, CLI_GROUP_COMMAND, IN(PRUNE), "TEXT",
      "plain text like what the model is for; lines that are <|endoftext|> separate documents",
      NULL, NULL, 0, 0, AT(prune.calibrate)},

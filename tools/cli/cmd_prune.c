@@ -24,6 +24,13 @@ static bantam_prune_score read_score(const char *name)
     return BANTAM_PRUNE_BY_LOSS;
 }
 
+static bantam_prune_method read_method(const char *name)
+{
+    if (strcmp(name, "wanda") == 0) return BANTAM_PRUNE_WANDA;
+    if (strcmp(name, "magnitude") == 0) return BANTAM_PRUNE_MAGNITUDE;
+    return BANTAM_PRUNE_SPARSEGPT;
+}
+
 static json_t *removed(const bantam_prune_result *r)
 {
     json_t *const layers = json_array();
@@ -31,9 +38,10 @@ static json_t *removed(const bantam_prune_result *r)
     for (uint32_t i = 0; i < r->n_layers; i++) {
         json_array_append_new(layers, json_integer(r->layers[i]));
     }
-    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I}", "layers", layers, "ffn", (json_int_t)r->n_ffn,
-                     "heads", (json_int_t)r->n_heads, "kv_heads", (json_int_t)r->n_kv_heads,
-                     "words", (json_int_t)r->n_vocab, "parameters",
+    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "layers", layers, "ffn",
+                     (json_int_t)r->n_ffn, "heads", (json_int_t)r->n_heads, "kv_heads",
+                     (json_int_t)r->n_kv_heads, "words", (json_int_t)r->n_vocab, "zeros",
+                     (json_int_t)r->n_zeros, "parameters",
                      (json_int_t)r->n_params_before - (json_int_t)r->n_params_after);
 }
 
@@ -91,6 +99,10 @@ static void put_table(const bantam_prune_result *r)
     put_line("before", r->loss_before, (double)NAN);
     put_line("after", r->loss_after, r->kl_after);
     put_line("healed", r->loss_healed, r->kl_healed);
+    if (r->n_weights) {
+        cli_printf("zeros       %.3f%% of %.0f weights\n",
+                   100.0 * (double)r->n_zeros / (double)r->n_weights, (double)r->n_weights);
+    }
 }
 
 /* "32000", "32k" or "25%", from above 0 on. False where it is none of these. */
@@ -113,6 +125,18 @@ static bool read_keep(const char *text, uint32_t *vocab, double *share)
     return true;
 }
 
+/* "2:4" or "50%". False where it is neither. */
+static bool read_sparse(const char *text, bantam_prune_options *o)
+{
+    char *end;
+
+    o->two_of_four = strcmp(text, "2:4") == 0;
+    if (o->two_of_four) return true;
+    o->zeros_share = strtod(text, &end) / 100.0;
+    return text[0] >= '0' && text[0] <= '9' && strcmp(end, "%") == 0 && o->zeros_share > 0.0 &&
+           o->zeros_share < 1.0;
+}
+
 int cli_prune(const cli_args *args)
 {
     char in[PATH_MAX];
@@ -131,14 +155,23 @@ int cli_prune(const cli_args *args)
         .no_heal = args->prune.no_heal,
         .max_kl = args->prune.max_kl,
         .type = args->prune.type,
+        .method = read_method(args->prune.method),
         .n_threads = args->threads,
         .progress = on_progress,
     };
     const int n = cli_args_given(args, "layers") + cli_args_given(args, "ffn") +
-                  cli_args_given(args, "heads") + cli_args_given(args, "vocab");
+                  cli_args_given(args, "heads") + cli_args_given(args, "vocab") +
+                  cli_args_given(args, "sparse");
 
-    if (n != 1)
-        return cli_usage("expected one of --layers, --ffn, --heads and --vocab, found %d", n);
+    if (n != 1) {
+        return cli_usage(
+            "expected one of --layers, --ffn, --heads, --vocab and --sparse, found %d", n);
+    }
+    if (args->prune.sparse && !read_sparse(args->prune.sparse, &o)) {
+        return cli_usage(
+            "--sparse: '%s' is neither 2:4 nor a share of the weights such as 50%%",
+            args->prune.sparse);
+    }
     if (args->prune.vocab && !read_keep(args->prune.vocab, &o.vocab, &o.vocab_share)) {
         return cli_usage("--vocab: '%s' is no number of words such as 32000, 32k or 25%%",
                          args->prune.vocab);
