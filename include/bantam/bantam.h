@@ -744,6 +744,7 @@ BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out
 #include "bantam/fit.h"
 #include "bantam/interest.h"
 #include "bantam/make.h"
+#include "bantam/prefix.h"
 #include "bantam/prune.h"
 #include "bantam/task.h"
 

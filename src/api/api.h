@@ -28,4 +28,14 @@ bantam_status bnt_api_tokenizer_init(bantam_tokenizer *out, const bnt_spec *spec
                                      bantam_error *err);
 void bnt_api_tokenizer_deinit(bantam_tokenizer *t);
 
+/* What a handle holds; borrowed from it. */
+bnt_session *bnt_api_session(const bantam_session *session);
+
+/* The caller's function for removed files, and that which calls it with a bnt_api_removing. */
+typedef struct bnt_api_removing {
+    bantam_removed_fn fn; /* may be NULL */
+    void *user;
+} bnt_api_removing;
+void bnt_api_on_removed(void *user, const char *path, uint64_t bytes);
+
 #endif

@@ -41,6 +41,11 @@ bantam_status bantam_session_open(bantam_session **out, const bantam_model *mode
     return BANTAM_OK;
 }
 
+bnt_session *bnt_api_session(const bantam_session *session)
+{
+    return session->session;
+}
+
 const bantam_model *bantam_session_model(const bantam_session *session)
 {
     return session->model;
