@@ -1,6 +1,7 @@
 /* cmd_run.c - `bantam run`: one prompt, one answer. */
 #include "cli_answer.h"
 #include "cli_commands.h"
+#include "cli_prefix.h"
 #include "cli_signal.h"
 
 #include <stdlib.h>
@@ -50,7 +51,6 @@ static int read_prompt(run *r)
 static bantam_status chat_tokens(run *r, bantam_error *err)
 {
     json_t *messages = json_array();
-    cli_buf text;
 
     if (r->args->system) {
         const bantam_text system = {r->args->system, strlen(r->args->system)};
@@ -60,18 +60,13 @@ static bantam_status chat_tokens(run *r, bantam_error *err)
     json_array_append_new(
         messages, json_pack("{s:s,s:o}", "role", "user", "content",
                             cli_json_text((bantam_text){r->prompt.data, r->prompt.size})));
-    json_t *root = json_pack("{s:o,s:b}", "messages", messages, "add_generation_prompt", true);
-    if (r->tools) json_object_set(root, "tools", r->tools);
-    char *json = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    if (!json) cli_out_of_memory();
-    bantam_status status =
-        cli_render(r->engine.tokenizer, (bantam_text){json, strlen(json)}, &text, err);
-    free(json);
-    if (status) return status;
-    status = cli_tokenize_chat(r->engine.tokenizer, (bantam_text){text.data, text.size},
-                               &r->tokens, err);
-    cli_buf_free(&text);
+    const bantam_status status =
+        cli_chat_tokens(r->engine.tokenizer, messages, r->tools, &r->tokens, err);
+    if (!status && bantam_session_position(r->engine.session) == 0) {
+        r->answer.shared_tokens =
+            cli_prefix_shared(&r->engine, r->args, messages, r->tools, &r->tokens);
+    }
+    json_decref(messages);
     return status;
 }
 
@@ -109,6 +104,9 @@ static int answer(run *r)
     const cli_ids *ids = r->args->tokens.n > 0 ? &r->args->tokens : &r->tokens;
     bantam_error err = {0};
 
+    if (!r->answer.shared_tokens && bantam_session_position(r->engine.session) == 0) {
+        r->answer.shared_tokens = cli_prefix_shared(&r->engine, r->args, NULL, NULL, ids);
+    }
     if (ids->n == 0 && !bantam_session_logits(r->engine.session)) {
         return cli_fail_with(
             BANTAM_ERR_INVALID,
@@ -147,6 +145,7 @@ int cli_run(const cli_args *args)
     status = read_prompt(&r);
     if (!status && args->tools) status = cli_tools_read(args->tools, &r.tools);
     if (!status) status = cli_engine_open(&r.engine, args, 0);
+    if (!status) status = cli_prefix_open(&r.engine, args);
     if (!status) status = cli_answer_sampling(&r.engine, args);
     if (!status && args->load_state &&
         bantam_session_load(r.engine.session, args->load_state, &err)) {
