@@ -16,9 +16,10 @@
 #include <string.h>
 
 enum {
-    LEAST = 32,       /* tokens of a copy */
-    LEAST_FILE = 128, /* tokens of a file: writing one takes about as long as computing them */
-    WORTH = 32        /* reading a token takes less than this part of computing it */
+    LEAST = 32, /* tokens of a copy */
+    LEAST_FILE =
+        128,   /* tokens of a file: fewer are computed about as fast as a file is written */
+    WORTH = 16 /* reading a token takes less than this part of computing it: docs/PREFIX.md */
 };
 
 static const uint64_t default_folder_bytes = (uint64_t)512 << 20;

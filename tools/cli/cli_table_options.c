@@ -312,9 +312,9 @@ const cli_option cli_options[] = {
     {"logprobs", 0, CLI_COUNT, CLI_GROUP_ANSWER, ANSWERS, "K",
      "with --json: log-probability of every token and of the K most likely ones in its place",
      "0", NULL, 0, 1000, AT(logprobs)},
-    {"prefix-cache", 0, CLI_CHOICE, CLI_GROUP_ANSWER, ANSWERS, NULL,
+    {"prefix-cache", 0, CLI_CHOICE, CLI_GROUP_ANSWER, ANSWERS, "WHAT",
      "which beginnings of prompts are kept in a file, for the next start: what stands before "
-     "the user's words, where that is long, or all; off: none is written or looked for",
+     "the user's words, where that is long, or all; with off none is written or looked for",
      "system", "system|all|off", 0, 0, AT(prefix.cache)},
     {"save-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
      "keep tokens and cache after the answer", NULL, NULL, 0, 0, AT(save_state)},

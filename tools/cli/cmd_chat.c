@@ -55,7 +55,6 @@ static void clear(chat *c)
         drop_last_message(c);
     }
     c->turns = 0;
-    if (c->has_template) return; /* the next turn goes on with what it has in common */
     if (bantam_session_rewind(c->engine.session, 0, &err)) cli_fail(&err);
 }
 
