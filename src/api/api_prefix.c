@@ -1,6 +1,6 @@
 /* api_prefix.c - beginnings that are computed once: checks what is given, calls down. */
 #include "api/api.h"
-#include "session/prefix.h"
+#include "session/prefixes.h"
 
 bantam_status bantam_prefixes_open(bantam_prefixes **out,
                                    const bantam_prefixes_options *options, bantam_error *err)

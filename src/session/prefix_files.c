@@ -5,7 +5,7 @@
  * processes that write the same file each put a whole one in place; a file that is removed
  * while another process reads it stays until that is done.
  */
-#include "session/prefix.h"
+#include "session/prefixes.h"
 
 #include "base/digest.h"
 #include "base/file.h"

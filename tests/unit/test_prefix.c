@@ -1,7 +1,7 @@
 /* test_prefix.c - beginnings of prompts: what is found again, that it changes no bit, and what
  * lies in the folder. */
 #include "base/mem.h"
-#include "session/prefix.h"
+#include "session/prefixes.h"
 #include "session_rig.h"
 #include "temp_folder.h"
 

@@ -1,7 +1,7 @@
-/* prefix.h - beginnings of prompts, kept in memory and in files. Contracts are those of the
+/* prefixes.h - beginnings of prompts, kept in memory and in files. Contracts are those of the
  * public namesakes in bantam/prefix.h.
  *
- * prefix.c chooses between what the session, a copy and a file hold; prefix_files.c knows the
+ * prefixes.c chooses between what the session, a copy and a file hold; prefix_files.c knows the
  * folder. A file is a saved session (state.h) without logits under a name that says what it is:
  *
  *      SHAPE-TOKENS-DIGEST.bantam-prefix
@@ -9,8 +9,8 @@
  * all in hexadecimal: bnt_state_shape() in 16 digits, how many tokens in 8, their digest in 16.
  * So the longest one that fits a prompt is found from the names alone.
  */
-#ifndef BNT_SESSION_PREFIX_H
-#define BNT_SESSION_PREFIX_H
+#ifndef BNT_SESSION_PREFIXES_H
+#define BNT_SESSION_PREFIXES_H
 #include "base/kept.h"
 #include "session/session.h"
 #include "session/state.h"

@@ -1,11 +1,11 @@
-/* prefix.c - the longest known beginning of a prompt: chosen, put into a session, kept.
+/* prefixes.c - the longest known beginning of a prompt: chosen, put into a session, kept.
  *
  * A beginning may be known to the session itself, to a copy in memory and to a file. A copy
  * serves every shorter beginning too, as far as its windowed layers still have the rows that
  * would be looked at; a file serves only the tokens that its name is made of. Copies are whole
  * and own their bytes; the lock is held while one is made or read, so that none goes meanwhile.
  */
-#include "session/prefix.h"
+#include "session/prefixes.h"
 
 #include "base/mem.h"
 #include "base/options.h"
@@ -15,12 +15,11 @@
 #include <pthread.h>
 #include <string.h>
 
-enum {
-    LEAST = 32, /* tokens of a copy */
-    LEAST_FILE =
-        128,   /* tokens of a file: fewer are computed about as fast as a file is written */
-    WORTH = 16 /* reading a token takes less than this part of computing it: docs/PREFIX.md */
-};
+/* Tokens of a copy and of a file: fewer are computed about as fast as a file is written. */
+enum { LEAST = 32, LEAST_FILE = 128 };
+
+/* Reading a token takes less than this part of computing it: docs/PREFIX.md. */
+enum { WORTH = 16 };
 
 static const uint64_t default_folder_bytes = (uint64_t)512 << 20;
 
