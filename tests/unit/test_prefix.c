@@ -1,10 +1,12 @@
 /* test_prefix.c - beginnings of prompts: what is found again, that it changes no bit, and what
  * lies in the folder. */
+#include "adapter_rig.h"
 #include "base/mem.h"
 #include "session/prefixes.h"
 #include "session_rig.h"
 #include "temp_folder.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -109,6 +111,19 @@ static const char *only_file(const char *folder)
     closedir(dir);
     assert_int_equal(n, 1);
     return path;
+}
+
+/* As another process would: a new keeper and a new session know nothing of the first. */
+static bantam_prefixes_fed start(const session_rig *r, const char *folder, bantam_kv kv,
+                                 const uint32_t *tokens, uint32_t n, size_t n_shared)
+{
+    bnt_prefixes *const p = keeper(0, folder);
+    bnt_session *const s = session(r, kv, 16);
+    const bantam_prefixes_fed fed = feed(p, s, tokens, n, n_shared);
+    assert_plain(r, s, kv, tokens, n);
+    bnt_session_close(s);
+    bnt_prefixes_close(p);
+    return fed;
 }
 
 /* ---- in a process ---- */
@@ -256,6 +271,71 @@ static void nothing_of_something_else_is_taken(void **state)
     temp_remove(&folder);
 }
 
+static bnt_session *adapted(const session_rig *r, const bantam_adapter *adapter, float scale)
+{
+    return rig_session(r, (bantam_session_options){.context_tokens = CONTEXT,
+                                                   .n_threads = 1,
+                                                   .adapters = &adapter,
+                                                   .adapter_scales = &scale,
+                                                   .n_adapters = 1});
+}
+
+static void adapters_and_their_strengths_are_part_of_what_is_kept(void **state)
+{
+    temp_folder folder;
+    session_rig model;
+    bnt_adapter *adapters[2];
+    (void)state;
+    temp_make(&folder);
+    session_rig_tiny(&model, 24, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        lora_write_gguf(temp_path(&folder, "a.gguf"), &(lora_spec){.seed = i + 1});
+        adapters[i] = lora_open(model.model, temp_path(&folder, "a.gguf"));
+    }
+    bnt_prefixes *const p = keeper(64 << 20, NULL);
+    /* A number that the identity of saved sessions does not sample: the 26th of a factor. */
+    float *const inside = (float *)(uintptr_t)&adapters[0]->layers[0][0].a[25];
+    const float was = *inside;
+    const struct {
+        uint32_t adapter;
+        float scale, number;
+        uint32_t found;
+    } turns[] = {{0, 1.0f, was, 0},
+                 {1, 1.0f, was, 0},
+                 {0, 0.5f, was, 0},
+                 {0, 1.0f, was + 1.0f, 0},
+                 {0, 1.0f, was, SHARED}};
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        *inside = turns[i].number;
+        bnt_session *const s = adapted(&model, adapters[turns[i].adapter], turns[i].scale);
+        assert_int_equal(feed(p, s, TOKENS, LONG, SHARED).n_memory, turns[i].found);
+        bnt_session_close(s);
+    }
+    bnt_session *const plain = session(&model, BANTAM_KV_F16, 16);
+    assert_int_equal(feed(p, plain, TOKENS, LONG, SHARED).n_memory, 0);
+    bnt_session_close(plain);
+    bnt_prefixes_close(p);
+    for (uint32_t i = 0; i < 2; i++)
+        bnt_adapter_close(adapters[i]);
+    session_rig_close(&model);
+    temp_remove(&folder);
+}
+
+static void a_model_file_that_was_written_anew_finds_nothing(void **state)
+{
+    const struct timespec before[2] = {{1000, 0}, {1000, 0}}, after[2] = {{2000, 0}, {2000, 0}};
+    temp_folder folder;
+    (void)state;
+    temp_make(&folder);
+    assert_int_equal(utimensat(AT_FDCWD, PLAIN.made, before, 0), 0);
+    assert_true(start(&PLAIN, folder.path, BANTAM_KV_F16, TOKENS, LONG, SHARED).saved);
+    assert_int_equal(utimensat(AT_FDCWD, PLAIN.made, after, 0), 0);
+    assert_int_equal(start(&PLAIN, folder.path, BANTAM_KV_F16, TOKENS, LONG, 0).n_file, 0);
+    assert_int_equal(utimensat(AT_FDCWD, PLAIN.made, before, 0), 0);
+    assert_int_equal(start(&PLAIN, folder.path, BANTAM_KV_F16, TOKENS, LONG, 0).n_file, SHARED);
+    temp_remove(&folder);
+}
+
 typedef struct talker {
     bnt_prefixes *p;
     const uint32_t *tokens;
@@ -302,19 +382,7 @@ static void threads_share_a_keeper(void **state)
     bnt_prefixes_close(p);
 }
 
-/* ---- across processes: a new keeper and a new session know nothing of the first ---- */
-
-static bantam_prefixes_fed start(const session_rig *r, const char *folder, bantam_kv kv,
-                                 const uint32_t *tokens, uint32_t n, size_t n_shared)
-{
-    bnt_prefixes *const p = keeper(0, folder);
-    bnt_session *const s = session(r, kv, 16);
-    const bantam_prefixes_fed fed = feed(p, s, tokens, n, n_shared);
-    assert_plain(r, s, kv, tokens, n);
-    bnt_session_close(s);
-    bnt_prefixes_close(p);
-    return fed;
-}
+/* ---- across processes ---- */
 
 static void the_second_start_computes_none_of_the_shared_part(void **state)
 {
@@ -620,6 +688,8 @@ int main(void)
         cmocka_unit_test(part_of_a_copy_serves_where_no_window_has_moved_on),
         cmocka_unit_test(copies_stay_within_their_bytes_and_the_oldest_go_first),
         cmocka_unit_test(nothing_of_something_else_is_taken),
+        cmocka_unit_test(adapters_and_their_strengths_are_part_of_what_is_kept),
+        cmocka_unit_test(a_model_file_that_was_written_anew_finds_nothing),
         cmocka_unit_test(threads_share_a_keeper),
         cmocka_unit_test(the_second_start_computes_none_of_the_shared_part),
         cmocka_unit_test(a_prompt_that_is_all_shared_computes_its_last_token),
