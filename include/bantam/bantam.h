@@ -745,6 +745,7 @@ BANTAM_API void bantam_sensors_read(bantam_sensors *sensors, bantam_reading *out
 #include "bantam/fit.h"
 #include "bantam/interest.h"
 #include "bantam/make.h"
+#include "bantam/prefix.h"
 #include "bantam/prune.h"
 #include "bantam/task.h"
 #include "bantam/tools.h"

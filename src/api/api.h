@@ -19,9 +19,6 @@ struct bantam_model {
     bool describe_only;
 };
 
-/* What is behind the handle. */
-bnt_session *bnt_api_session(bantam_session *session);
-
 /* The instruction sets up to a level; NULL: all of this machine. */
 bantam_status bnt_api_cpu_flags(const char *name, unsigned *out, bantam_error *err);
 
@@ -30,5 +27,15 @@ bantam_status bnt_api_cpu_flags(const char *name, unsigned *out, bantam_error *e
 bantam_status bnt_api_tokenizer_init(bantam_tokenizer *out, const bnt_spec *spec,
                                      bantam_error *err);
 void bnt_api_tokenizer_deinit(bantam_tokenizer *t);
+
+/* What a handle holds; borrowed from it. */
+bnt_session *bnt_api_session(const bantam_session *session);
+
+/* The caller's function for removed files, and that which calls it with a bnt_api_removing. */
+typedef struct bnt_api_removing {
+    bantam_removed_fn fn; /* may be NULL */
+    void *user;
+} bnt_api_removing;
+void bnt_api_on_removed(void *user, const char *path, uint64_t bytes);
 
 #endif

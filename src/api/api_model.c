@@ -212,22 +212,17 @@ const bantam_tokenizer *bantam_model_tokenizer(const bantam_model *model)
 
 /* ---- cache files ------------------------------------------------------------------------- */
 
-typedef struct removing {
-    bantam_removed_fn fn;
-    void *user;
-} removing;
-
-static void on_removed(void *user, const char *path, uint64_t bytes)
+void bnt_api_on_removed(void *user, const char *path, uint64_t bytes)
 {
-    const removing *const r = user;
+    const bnt_api_removing *const r = user;
     if (r->fn) r->fn(r->user, bnt_text_of(path), bytes);
 }
 
 bantam_status bantam_cache_remove(const char *path, bantam_removed_fn fn, void *user,
                                   bantam_error *err)
 {
-    removing r = {fn, user};
-    if (!path) return bnt_pack_remove_all(on_removed, &r, err);
+    bnt_api_removing r = {fn, user};
+    if (!path) return bnt_pack_remove_all(bnt_api_on_removed, &r, err);
     if (!*path) return bnt_fail(err, BANTAM_ERR_INVALID, "cache: the path is empty");
-    return bnt_pack_remove(path, on_removed, &r, err);
+    return bnt_pack_remove(path, bnt_api_on_removed, &r, err);
 }

@@ -41,7 +41,7 @@ bantam_status bantam_session_open(bantam_session **out, const bantam_model *mode
     return BANTAM_OK;
 }
 
-bnt_session *bnt_api_session(bantam_session *session)
+bnt_session *bnt_api_session(const bantam_session *session)
 {
     return session->session;
 }

@@ -312,6 +312,11 @@ bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err
     return BANTAM_OK;
 }
 
+void bnt_save_private(bnt_save *save)
+{
+    if (fchmod(save->fd, S_IRUSR | S_IWUSR)) bnt_save_fail(save, errno);
+}
+
 /* A write past the process's limit for file sizes raises SIGXFSZ, which kills by default. */
 static bool within_limit(const bnt_save *save, size_t size)
 {

@@ -45,6 +45,8 @@ bantam_status bnt_file_list(const char *dir, size_t max_names, char ***names, si
 typedef struct bnt_save bnt_save;
 
 bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err);
+/* Lets nobody but the user read what will be written, whatever the umask. */
+void bnt_save_private(bnt_save *save);
 /* Buffered. Failure is sticky and reported by commit. */
 void bnt_save_put(bnt_save *save, const void *data, size_t size);
 uint64_t bnt_save_offset(const bnt_save *save);

@@ -20,6 +20,7 @@
  */
 #ifndef BNT_MODEL_PACK_H
 #define BNT_MODEL_PACK_H
+#include "base/kept.h"
 #include "model/model.h"
 
 typedef struct bnt_pack bnt_pack;
@@ -51,9 +52,6 @@ const char *bnt_pack_note(const bnt_pack *pack); /* why none could be made; NULL
 bantam_status bnt_pack_check(const bnt_pack *pack, bantam_error *err);
 
 /* ---- cache files removed ---- */
-
-/* Called for every file that was removed. */
-typedef void (*bnt_removed_fn)(void *user, const char *path, uint64_t bytes);
 
 /* Those of one model, wherever they may lie; path as the model is opened. The model need not be
  * there any more. */

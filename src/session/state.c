@@ -116,9 +116,10 @@ static void put_rows(bnt_digest_file *f, const bnt_session *s, uint32_t position
     }
 }
 
-bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_error *err)
+/* The first n tokens; logits: with those after the last one. */
+static bantam_status save(const bnt_session *s, const char *path, uint32_t n, bool logits,
+                          bool private, bantam_error *err)
 {
-    const uint32_t n = s->position;
     header h;
     bnt_digest_file f;
 
@@ -129,6 +130,7 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
         bnt_free(rows);
         return status;
     }
+    if (private) bnt_save_private(f.save);
 
     describe(&h, s);
     h.position = n;
@@ -136,20 +138,36 @@ bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_er
         /* The rows that the next position looks at, or none where some are lost. */
         h.kept = bnt_cache_ready(&s->cache, n) ? bnt_cache_need(&s->cache, n) : n;
     }
-    h.call = s->logits ? s->call : 0;
-    h.flags = s->logits ? HAS_LOGITS : 0;
-    h.size = file_size(s, n, h.kept, s->logits != NULL);
+    h.call = logits ? s->call : 0;
+    h.flags = logits ? HAS_LOGITS : 0;
+    h.size = file_size(s, n, h.kept, logits);
 
     put_header(&f, s, &h);
     for (uint32_t i = 0; i < n; i++)
         bnt_digest_file_put_u32(&f, s->tokens[i]);
-    if (s->logits) {
+    if (logits) {
         for (uint32_t i = 0; i < s->n_vocab; i++)
             bnt_digest_file_put_u32(&f, bnt_f32_to_bits(s->logits[i]));
     }
     put_rows(&f, s, n, h.kept, rows);
     bnt_free(rows);
     return bnt_digest_file_commit(&f, err);
+}
+
+bantam_status bnt_session_save(const bnt_session *s, const char *path, bantam_error *err)
+{
+    return save(s, path, s->position, s->logits != NULL, false, err);
+}
+
+bantam_status bnt_state_save_beginning(const bnt_session *s, uint32_t n, const char *path,
+                                       bantam_error *err)
+{
+    return save(s, path, n, false, true, err);
+}
+
+uint64_t bnt_state_beginning_bytes(const bnt_session *s, uint32_t n)
+{
+    return file_size(s, n, bnt_cache_need(&s->cache, n), false);
 }
 
 /* ---- loading ---- */
@@ -324,38 +342,54 @@ bantam_status bnt_state_check(bnt_state *out, const bnt_session *s, const uint8_
     return BANTAM_OK;
 }
 
-bantam_status bnt_state_apply(bnt_session *s, const bnt_state *state, bantam_error *err)
+/* One layer's keys, or values, of the positions before n. Returns what follows them. */
+static const uint8_t *put_layer(bnt_session *s, const bnt_state *state, uint32_t layer, bool v,
+                                uint32_t n, const uint8_t *at)
 {
     const size_t slot_bytes = s->cache.slot_bytes;
+    const uint32_t stored = rows_of_layer(s, layer, state->position, state->kept);
+    const uint32_t first = state->position - stored, slots = s->cache.kv.layers[layer].slots;
+
+    for (uint32_t p = n > slots && n - slots > first ? n - slots : first; p < n; p++) {
+        bnt_cache_put(&s->cache, layer, p, v, at + (p - first) * slot_bytes);
+    }
+    return at + stored * slot_bytes;
+}
+
+void bnt_state_apply_beginning(bnt_session *s, const bnt_state *state, uint32_t n)
+{
     const uint8_t *at = state->rows;
 
-    const bantam_status status = bnt_sampler_restore(s->sampler, state->sampler, err);
-    if (status) return status;
-
     bnt_ahead_forget(s, 0);
-    for (uint32_t i = 0; i < state->position; i++) {
-        const uint32_t token = u32_at(state->tokens + 4 * (size_t)i);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t token = bnt_state_token(state, i);
         /* Checked before; but a mapped file can change, and an id is an index. */
         s->tokens[i] = token < s->n_vocab ? token : 0;
     }
     for (uint32_t i = 0; i < s->cache.n_layers; i++) {
-        const uint32_t n = rows_of_layer(s, i, state->position, state->kept);
-        for (int v = 0; v < 2; v++) {
-            for (uint32_t p = state->position - n; p < state->position; p++) {
-                bnt_cache_put(&s->cache, i, p, v == 1, at);
-                at += slot_bytes;
-            }
-        }
+        at = put_layer(s, state, i, false, n, at);
+        at = put_layer(s, state, i, true, n, at);
     }
+    s->position = n;
+    s->logits = NULL;
+    s->call = 0;
+    s->cache.low = state->kept;
+    bnt_cache_touch(&s->cache, n); /* another session's slots may be more than ours */
+}
+
+bantam_status bnt_state_apply(bnt_session *s, const bnt_state *state, bantam_error *err)
+{
+    const bantam_status status = bnt_sampler_restore(s->sampler, state->sampler, err);
+    if (status) return status;
+
+    bnt_state_apply_beginning(s, state, state->position);
     if (state->logits) {
         for (uint32_t i = 0; i < s->n_vocab; i++) {
             s->rows[i] = bnt_f32_from_bits(u32_at(state->logits + 4 * (size_t)i));
         }
     }
     s->logits = state->logits ? s->rows : NULL;
-    s->position = state->position;
     s->call = state->call;
-    s->cache.low = state->kept;
     return BANTAM_OK;
 }
 
@@ -382,4 +416,86 @@ bantam_status bnt_session_load(bnt_session *s, const char *path, bantam_error *e
     if (status) status = bnt_fail_within(err, status, "%s: ", path);
     bnt_map_close(map);
     return status;
+}
+
+/* ---- beginnings ---- */
+
+bool bnt_state_can_cut(const bnt_session *s, uint32_t n)
+{
+    return n <= s->position && bnt_cache_ready(&s->cache, n);
+}
+
+uint64_t bnt_state_copy_bytes(const bnt_session *s, uint32_t n, uint32_t kept)
+{
+    return file_size(s, n, kept, false) - BNT_STATE_HEADER - BNT_DIGEST_BYTES;
+}
+
+void bnt_state_copy(bnt_state *out, const bnt_session *s, uint32_t n, uint32_t kept,
+                    uint8_t *bytes)
+{
+    const size_t slot_bytes = s->cache.slot_bytes;
+    uint8_t *at = bytes;
+
+    for (uint32_t i = 0; i < n; i++, at += 4) {
+        for (size_t b = 0; b < 4; b++)
+            at[b] = (uint8_t)(s->tokens[i] >> 8 * b);
+    }
+    *out = (bnt_state){.tokens = bytes, .rows = at, .position = n, .kept = kept};
+    for (uint32_t i = 0; i < s->cache.n_layers; i++) {
+        const uint32_t count = rows_of_layer(s, i, n, kept);
+        for (int v = 0; v < 2; v++) {
+            for (uint32_t p = n - count; p < n; p++, at += slot_bytes)
+                bnt_cache_get(&s->cache, i, p, v == 1, at);
+        }
+    }
+}
+
+/* A file's size, number and time of change tell it from one that was trained further. */
+static void put_stamps(bnt_digest *d, const bnt_archive *archive)
+{
+    for (size_t i = 0; archive && i < bnt_archive_n_files(archive); i++) {
+        bnt_map_stamp stamp = {0};
+        (void)bnt_map_stamp_of(bnt_archive_file_map(archive, i), &stamp);
+        const uint64_t words[3] = {stamp.size, stamp.inode, stamp.modified_ns};
+        bnt_digest_put(d, words, sizeof words);
+    }
+}
+
+/* Whole, because training changes them without changing the model's files. */
+static void put_factors(bnt_digest *d, const bnt_model *model, const bnt_adapter *adapter)
+{
+    for (uint32_t l = 0; l < adapter->n_layers; l++) {
+        for (int place = 0; place < BNT_PLACES; place++) {
+            const bnt_lora *const lora = &adapter->layers[l][place];
+            const bnt_matrix *const w = bnt_layer_matrix(&model->layers[l], (bnt_place)place);
+            if (!lora->rank) continue;
+            bnt_digest_put(d, lora->a, (size_t)lora->rank * w->columns * sizeof *lora->a);
+            bnt_digest_put(d, lora->b, (size_t)lora->rank * w->rows * sizeof *lora->b);
+        }
+    }
+}
+
+uint64_t bnt_state_shape(const bnt_session *s)
+{
+    bnt_digest d;
+    header h;
+
+    describe(&h, s);
+    const uint64_t words[] = {BANTAM_VERSION_MAJOR,
+                              BANTAM_VERSION_MINOR,
+                              BANTAM_VERSION_PATCH,
+                              BNT_STATE_VERSION,
+                              h.kv,
+                              h.rope,
+                              h.n_layers,
+                              h.slot_bytes,
+                              h.n_vocab,
+                              h.vocabulary};
+    bnt_digest_init(&d);
+    bnt_digest_put(&d, words, sizeof words);
+    bnt_digest_put(&d, h.identity, sizeof h.identity);
+    put_stamps(&d, s->model->archive);
+    for (uint32_t i = 0; i < s->n_adapters; i++)
+        put_factors(&d, s->model, s->adapters[i].adapter);
+    return bnt_digest_end(&d);
 }

@@ -136,6 +136,8 @@ static void try_state(const uint8_t *data, size_t size)
     if (bnt_state_apply(session, &state, &err)) return;
     if (bnt_session_position(session) > CONTEXT) abort();
     bnt_session_feed(session, &token, 1, &err);
+    bnt_state_apply_beginning(session, &state, state.position - state.position / 3);
+    bnt_session_feed(session, &token, 1, &err);
     bnt_session_rewind(session, bnt_session_position(session) / 2, &err);
     bnt_session_feed(session, &token, 1, &err);
 }

@@ -2,6 +2,7 @@
 #include "cli_answer.h"
 
 #include "cli_memory.h"
+#include "cli_prefix.h"
 #include "cli_signal.h"
 
 #include <inttypes.h>
@@ -136,10 +137,16 @@ bantam_status cli_answer_make(cli_answer *a, cli_engine *e, const cli_args *args
     stream s = {.answer = a, .engine = e, .shown = !args->json, .start = cli_now_ms()};
     bantam_status status = BANTAM_OK;
 
-    *a = (cli_answer){
-        .prompt_tokens = n_tokens, .n_tops = args->logprobs, .keep_text = a->keep_text};
+    *a = (cli_answer){.prompt_tokens = n_tokens,
+                      .n_tops = args->logprobs,
+                      .keep_text = a->keep_text,
+                      .shared_tokens = a->shared_tokens};
     if (a->n_tops > e->info.n_vocab) a->n_tops = e->info.n_vocab;
-    if (n_tokens > 0) status = bantam_session_feed(e->session, tokens, n_tokens, err);
+    if (e->prefixes && a->shared_tokens > 0) {
+        status = cli_prefix_feed(e, tokens, n_tokens, a->shared_tokens, &a->found_tokens, err);
+    } else if (n_tokens > 0) {
+        status = bantam_session_feed(e->session, tokens, n_tokens, err);
+    }
     a->prefill_ms = cli_now_ms() - s.start;
     if (!status) {
         s.first_position = bantam_session_position(e->session);
@@ -165,7 +172,9 @@ void cli_answer_free(cli_answer *a)
 
 double cli_answer_prefill_rate(const cli_answer *a)
 {
-    return a->prefill_ms > 0.0 ? (double)a->prompt_tokens * 1e3 / a->prefill_ms : 0.0;
+    const size_t computed = a->prompt_tokens - a->found_tokens;
+
+    return a->prefill_ms > 0.0 ? (double)computed * 1e3 / a->prefill_ms : 0.0;
 }
 
 double cli_answer_decode_rate(const cli_answer *a)
@@ -218,6 +227,7 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
     json_object_set_new(o, "text", cli_json_text(text));
     json_object_set_new(o, "tokens", cli_json_ids(a->tokens, a->n_tokens));
     json_object_set_new(o, "prompt_tokens", json_integer((json_int_t)a->prompt_tokens));
+    json_object_set_new(o, "found_tokens", json_integer((json_int_t)a->found_tokens));
     json_object_set_new(o, "completion_tokens", json_integer((json_int_t)a->n_tokens));
     json_object_set_new(o, "finish", json_string(cli_finish_name(a->finish)));
     json_object_set_new(o, "tool_calls", args->tools ? cli_tool_calls(text) : json_array());
@@ -240,10 +250,10 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
 
 void cli_answer_stats(const cli_answer *a, const cli_engine *e)
 {
-    cli_verbose("prompt %zu tokens, %.1f/s; answer %zu tokens, %.1f/s; first after %.0f ms; "
-                "context %" PRIu32 " of %" PRIu32 "; peak memory %.1f MB",
-                a->prompt_tokens, cli_answer_prefill_rate(a), a->n_tokens,
-                cli_answer_decode_rate(a), a->first_token_ms,
-                bantam_session_position(e->session), bantam_session_capacity(e->session),
-                (double)cli_peak_bytes() / 1e6);
+    cli_verbose(
+        "prompt %zu tokens, %zu found, %.1f/s; answer %zu tokens, %.1f/s; first after %.0f ms; "
+        "context %" PRIu32 " of %" PRIu32 "; peak memory %.1f MB",
+        a->prompt_tokens, a->found_tokens, cli_answer_prefill_rate(a), a->n_tokens,
+        cli_answer_decode_rate(a), a->first_token_ms, bantam_session_position(e->session),
+        bantam_session_capacity(e->session), (double)cli_peak_bytes() / 1e6);
 }

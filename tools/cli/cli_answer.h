@@ -16,7 +16,9 @@ typedef struct cli_answer {
     size_t *top_counts;     /* how many of them there are */
     uint32_t n_tops;
     bantam_finish finish;
-    size_t prompt_tokens;
+    size_t shared_tokens; /* set before it is made: of the prompt, which then begins the
+                             session, what may be kept in a file; 0: it is fed as it is */
+    size_t prompt_tokens, found_tokens;           /* the latter of them were not computed */
     double first_token_ms, prefill_ms, decode_ms; /* decode: from the first token to the end */
 } cli_answer;
 

@@ -75,6 +75,12 @@ typedef struct cli_args {
         uint32_t most;
         double accepted; /* bench */
     } guess;
+    struct { /* run, chat */
+        const char *cache;
+    } prefix;
+    struct { /* rm, list */
+        bool only;
+    } prefixes;
     struct { /* run, chat, bench */
         const char *rate;
         double limit;

@@ -229,6 +229,7 @@ void cli_engine_close(cli_engine *e)
 {
     cli_signal_session(NULL);
     bantam_session_close(e->session);
+    bantam_prefixes_close(e->prefixes);
     cli_draft_close(&e->draft);
     for (uint32_t i = 0; i < e->n_adapters; i++) {
         bantam_adapter_close(e->adapters[i]);
@@ -238,6 +239,7 @@ void cli_engine_close(cli_engine *e)
     cli_pace_close(&e->pace);
     bantam_model_close(e->model);
     e->session = NULL;
+    e->prefixes = NULL;
     e->model = NULL;
     e->tokenizer = NULL;
 }

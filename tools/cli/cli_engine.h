@@ -21,7 +21,8 @@ typedef struct cli_engine {
     cli_loras loras;
     bantam_adapter *adapters[BANTAM_MAX_ADAPTERS]; /* (n_adapters) of loras */
     uint32_t n_adapters;
-    cli_draft draft; /* guesses for the session */
+    cli_draft draft;           /* guesses for the session */
+    bantam_prefixes *prefixes; /* beginnings of prompts in files; NULL: none */
     bantam_model_info info;
     bantam_plan_info plan;
     uint64_t available; /* memory, before the model was opened; 0: not known */

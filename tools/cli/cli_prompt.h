@@ -11,11 +11,14 @@ typedef struct cli_prompt {
     json_t *tools;      /* NULL: none */
     bool raw;           /* no chat */
     bool goes_on;       /* after what the session holds: nothing is added in front */
+
+    const cli_args *args; /* NULL, or what says whether beginnings may lie in files */
+    size_t n_shared;      /* made: how many of the tokens may */
 } cli_prompt;
 
 /* A user's message where the model has a chat template. The caller frees out->items. Returns an
  * exit status and has said what is wrong. */
-int cli_prompt_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out);
+int cli_prompt_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out);
 
 /* `bantam run --prompts`: many answers, some at a time. */
 int cli_run_many(const cli_args *args);

@@ -30,9 +30,10 @@ const cli_environment cli_environments[] = {
     {"HF_HUB_OFFLINE", "1: 'bantam pull' fetches nothing"},
     {"https_proxy", "for 'bantam pull': through which server; with no_proxy as usual"},
     {"SSL_CERT_FILE", "for 'bantam pull': the certificates that are trusted"},
-    {"BANTAM_CACHE", "the folder for packed weights, in place of the models' own folders and "
-                     "~/.cache/bantam; off: none are kept"},
+    {"BANTAM_CACHE", "the folder for packed weights and beginnings of prompts, in place of the "
+                     "models' own folders and ~/.cache/bantam; off: none are kept"},
     {"BANTAM_CACHE_MAX", "how much may lie in that folder; 16G"},
+    {"BANTAM_PREFIX_MAX", "how much the beginnings of prompts may take there; 512M"},
     {"BANTAM_CACHE_MIN", "weights of less than this are not kept; 16M"},
     {"BANTAM_SYSFS", "where the system shows temperature, clock and energy, in place of /sys"},
     {"XDG_CACHE_HOME", "in place of ~/.cache"},

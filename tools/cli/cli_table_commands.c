@@ -423,10 +423,12 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "each FOLDER and in the folders right in it: name, size, where it is from, and "
             "path. With -q, names only.\n\n"
             "With --available, lists the models that have a short name: size as published, "
-            "repository and license. Nothing is fetched for that.",
+            "repository and license. Nothing is fetched for that.\n\n"
+            "With --prefixes, lists the beginnings of prompts that 'run' and 'chat' have kept.",
             {{"What is there", "bantam list"},
              {"What could be", "bantam list --available"},
              {"What somebody has downloaded", "bantam list ~/Downloads"},
+             {"Beginnings of prompts", "bantam list --prefixes"},
              {NULL, NULL}},
         },
     [CLI_SHOW] =
@@ -457,10 +459,13 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
             "With --cache, removes only the cache file of each MODEL, or all those in the "
             "shared folder. A cache file holds a model's weights in the form that is computed "
             "with; it is made anew when the model is next used. That there is none to remove "
-            "is no failure.",
+            "is no failure.\n\n"
+            "With --prefixes, removes all beginnings of prompts that 'run' and 'chat' have "
+            "kept.",
             {{"A model", "bantam rm smollm2:135m"},
              {"One model's cache file", "bantam rm --cache model.gguf"},
              {"All in the shared folder", "bantam rm --cache"},
+             {"All beginnings of prompts", "bantam rm --prefixes"},
              {NULL, NULL}},
         },
     [CLI_DOCTOR] =

@@ -111,6 +111,9 @@ const cli_option cli_options[] = {
     {"rotate-seeds", 0, CLI_COUNT, CLI_GROUP_COMMAND, IN(CONVERT) | IN(QUANTIZE), "N",
      "draw its signs N times and keep the best", "1", NULL, 1, 1000, AT(rotate.seeds)},
     /* rm */
+    {"prefixes", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(RM) | IN(LIST), NULL,
+     "beginnings of prompts that are kept in files, and no models", NULL, NULL, 0, 0,
+     AT(prefixes.only)},
     {"cache", 0, CLI_FLAG, CLI_GROUP_COMMAND, IN(RM), NULL, "remove cache files only", NULL,
      NULL, 0, 0, AT(cache)},
     /* list */
@@ -319,6 +322,10 @@ const cli_option cli_options[] = {
     {"logprobs", 0, CLI_COUNT, CLI_GROUP_ANSWER, ANSWERS, "K",
      "with --json: log-probability of every token and of the K most likely ones in its place",
      "0", NULL, 0, 1000, AT(logprobs)},
+    {"prefix-cache", 0, CLI_CHOICE, CLI_GROUP_ANSWER, ANSWERS, "WHAT",
+     "which beginnings of prompts are kept in a file, for the next start: what stands before "
+     "the user's words, where that is long, or all; with off none is written or looked for",
+     "system", "system|all|off", 0, 0, AT(prefix.cache)},
     {"save-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
      "keep tokens and cache after the answer", NULL, NULL, 0, 0, AT(save_state)},
     {"load-state", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE",
@@ -436,7 +443,8 @@ const cli_option cli_options[] = {
      "strong as it was made, 1 where it is absent; repeatable",
      NULL, NULL, 0, 0, AT(lora)},
     {"no-cache", 0, CLI_FLAG, CLI_GROUP_MODEL, COMPUTES | IN(ADAPT), NULL,
-     "pack weights into memory, not into a cache file", NULL, NULL, 0, 0, AT(no_cache)},
+     "pack weights into memory, not into a cache file; keep no beginnings of prompts", NULL,
+     NULL, 0, 0, AT(no_cache)},
     /* sentiment */
     {"model", 'm', CLI_TEXT, CLI_GROUP_COMMAND, IN(SENTIMENT), "MODEL",
      "a .gguf file, a Hugging Face folder, or a name from 'bantam list'; by default the model "

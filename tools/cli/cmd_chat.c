@@ -6,6 +6,7 @@
 #include "cli_answer.h"
 #include "cli_commands.h"
 #include "cli_line.h"
+#include "cli_prefix.h"
 #include "cli_signal.h"
 
 #include <inttypes.h>
@@ -37,16 +38,9 @@ static void drop_last_message(chat *c)
     json_array_remove(c->messages, json_array_size(c->messages) - 1);
 }
 
-static bool begins_with_system(const chat *c)
-{
-    const json_t *role = json_object_get(json_array_get(c->messages, 0), "role");
-
-    return json_is_string(role) && strcmp(json_string_value(role), "system") == 0;
-}
-
 static void set_system(chat *c, bantam_text text)
 {
-    if (begins_with_system(c)) json_array_remove(c->messages, 0);
+    if (cli_begins_with_system(c->messages)) json_array_remove(c->messages, 0);
     if (text.size == 0) return;
     json_array_insert_new(
         c->messages, 0,
@@ -57,7 +51,7 @@ static void clear(chat *c)
 {
     bantam_error err = {0};
 
-    while (json_array_size(c->messages) > (begins_with_system(c) ? 1u : 0u)) {
+    while (json_array_size(c->messages) > (cli_begins_with_system(c->messages) ? 1u : 0u)) {
         drop_last_message(c);
     }
     c->turns = 0;
@@ -65,26 +59,6 @@ static void clear(chat *c)
 }
 
 /* ---- one turn ---------------------------------------------------------------------------- */
-
-static bantam_status conversation_tokens(chat *c, cli_ids *out, bantam_error *err)
-{
-    json_t *root =
-        json_pack("{s:O,s:b}", "messages", c->messages, "add_generation_prompt", true);
-    cli_buf text;
-
-    if (c->tools) json_object_set(root, "tools", c->tools);
-    char *json = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    if (!json) cli_out_of_memory();
-    bantam_status status =
-        cli_render(c->engine.tokenizer, (bantam_text){json, strlen(json)}, &text, err);
-    free(json);
-    if (status) return status;
-    status =
-        cli_tokenize_chat(c->engine.tokenizer, (bantam_text){text.data, text.size}, out, err);
-    cli_buf_free(&text);
-    return status;
-}
 
 /* How many of the tokens the session holds already. One is always left to feed, because the
  * logits after it are wanted. */
@@ -113,7 +87,7 @@ static bantam_status turn_tokens(chat *c, bantam_text line, cli_ids *ids, size_t
         return cli_tokenize(c->engine.tokenizer, line, position ? 0 : BANTAM_TOKENIZE_ADD, ids,
                             err);
     }
-    status = conversation_tokens(c, ids, err);
+    status = cli_chat_tokens(c->engine.tokenizer, c->messages, c->tools, ids, err);
     if (!status) *from = held(c, ids);
     return status;
 }
@@ -176,6 +150,10 @@ static int turn(chat *c, bantam_text line)
     }
     cli_answer_free(&c->last);
     c->last.keep_text = true;
+    if (c->has_template && from == 0) {
+        c->last.shared_tokens =
+            cli_prefix_shared(&c->engine, c->args, c->messages, c->tools, &ids);
+    }
     if (c->has_template && from < bantam_session_position(session)) {
         status = bantam_session_rewind(session, (uint32_t)from, &err);
     }
@@ -390,6 +368,7 @@ static int prepare(chat *c)
     if (c->args->logprobs > 0 && !c->args->json) return cli_usage("--logprobs needs --json");
     if (c->args->tools) status = cli_tools_read(c->args->tools, &c->tools);
     if (!status) status = cli_engine_open(&c->engine, c->args, 0);
+    if (!status) status = cli_prefix_open(&c->engine, c->args);
     if (!status) status = cli_answer_sampling(&c->engine, c->args);
     if (status) return status;
     cli_signal_session(NULL); /* from here on only while an answer is made */

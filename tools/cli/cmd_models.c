@@ -86,12 +86,58 @@ static bool on_catalog(void *user, const bantam_catalog_model *m)
     return true;
 }
 
+static bool on_prefix(void *user, const bantam_prefix_file *file)
+{
+    listing *l = user;
+
+    l->n++;
+    if (l->models) {
+        json_array_append_new(l->models,
+                              json_pack("{s:o,s:I,s:I,s:I}", "path", cli_json_text(file->path),
+                                        "bytes", (json_int_t)file->bytes, "tokens",
+                                        (json_int_t)file->n_tokens, "used_s",
+                                        (json_int_t)file->used_s));
+        return true;
+    }
+    if (!l->args->quiet) {
+        cli_printf("%9.1f MB  %7" PRIu32 " tokens  ", (double)file->bytes / 1e6,
+                   file->n_tokens);
+    }
+    cli_put_text(file->path);
+    cli_put("\n", 1);
+    return true;
+}
+
+static int list_prefixes(const cli_args *args)
+{
+    listing l = {.args = args, .models = args->json ? json_array() : NULL};
+    bantam_error err = {0};
+
+    if (bantam_prefixes_list(NULL, on_prefix, &l, &err)) {
+        json_decref(l.models);
+        return cli_fail(&err);
+    }
+    if (l.models)
+        cli_put_json(json_pack("{s:o}", "prefixes", l.models));
+    else if (l.n == 0)
+        cli_note("no beginnings of prompts are kept");
+    return CLI_OK;
+}
+
 int cli_list(const cli_args *args)
 {
     listing l = {.args = args, .models = args->json ? json_array() : NULL};
     bantam_error err = {0};
     bantam_status failed = BANTAM_OK;
 
+    if (args->prefixes.only && (args->available || args->n_words > 0)) {
+        json_decref(l.models);
+        return cli_usage("--prefixes lists no models: it stands alone");
+    }
+    if (args->prefixes.only) {
+        json_decref(l.models);
+        return list_prefixes(args);
+    }
     if (args->available && args->n_words > 0) {
         json_decref(l.models);
         return cli_usage("--available lists what can be fetched; a FOLDER is on this machine");

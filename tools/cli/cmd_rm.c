@@ -40,6 +40,7 @@ static bantam_status remove_one(const cli_args *args, const char *word, removal 
 {
     char path[PATH_MAX];
 
+    if (args->prefixes.only) return bantam_prefixes_remove(NULL, on_removed, r, err);
     if (!args->cache) return bantam_remove_model(word, on_removed, r, err);
     return bantam_cache_remove(word ? path_of(word, path) : NULL, on_removed, r, err);
 }
@@ -50,7 +51,10 @@ int cli_rm(const cli_args *args)
     bantam_error err = {0};
     bantam_status failed = BANTAM_OK;
 
-    if (!args->cache && args->n_words == 0) {
+    if (args->prefixes.only && (args->cache || args->n_words > 0)) {
+        return cli_usage("--prefixes removes no models: it stands alone");
+    }
+    if (!args->cache && !args->prefixes.only && args->n_words == 0) {
         return cli_usage("MODEL is missing: give a name from 'bantam list', a .gguf file or a "
                          "folder; or --cache");
     }
@@ -66,7 +70,8 @@ int cli_rm(const cli_args *args)
     if (r.files) {
         cli_put_json(json_pack("{s:I,s:o}", "bytes", (json_int_t)r.bytes, "files", r.files));
     } else if (r.n == 0) {
-        cli_note("there is no cache file to remove");
+        cli_note(args->prefixes.only ? "no beginnings of prompts are kept"
+                                     : "there is no cache file to remove");
     } else if (r.n > 1 && !args->quiet) {
         cli_printf("%9.1f MB  in %zu files\n", (double)r.bytes / 1e6, r.n);
     }

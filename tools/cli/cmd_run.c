@@ -1,6 +1,7 @@
 /* cmd_run.c - `bantam run`: one prompt, one answer. */
 #include "cli_answer.h"
 #include "cli_commands.h"
+#include "cli_prefix.h"
 #include "cli_prompt.h"
 #include "cli_signal.h"
 
@@ -49,11 +50,10 @@ static int read_prompt(run *r)
 }
 
 /* The prompt as a user's message, rendered. */
-static bantam_status chat_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out,
+static bantam_status chat_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out,
                                  bantam_error *err)
 {
     json_t *messages = json_array();
-    cli_buf text;
 
     if (p->system) {
         const bantam_text system = {p->system, strlen(p->system)};
@@ -62,21 +62,15 @@ static bantam_status chat_tokens(const cli_engine *e, const cli_prompt *p, cli_i
     }
     json_array_append_new(
         messages, json_pack("{s:s,s:o}", "role", "user", "content", cli_json_text(p->text)));
-    json_t *root = json_pack("{s:o,s:b}", "messages", messages, "add_generation_prompt", true);
-    if (p->tools) json_object_set(root, "tools", p->tools);
-    char *json = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    if (!json) cli_out_of_memory();
-    bantam_status status =
-        cli_render(e->tokenizer, (bantam_text){json, strlen(json)}, &text, err);
-    free(json);
-    if (status) return status;
-    status = cli_tokenize_chat(e->tokenizer, (bantam_text){text.data, text.size}, out, err);
-    cli_buf_free(&text);
+    const bantam_status status = cli_chat_tokens(e->tokenizer, messages, p->tools, out, err);
+    if (!status && p->args) {
+        p->n_shared = cli_prefix_shared(e, p->args, messages, p->tools, out);
+    }
+    json_decref(messages);
     return status;
 }
 
-int cli_prompt_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out)
+int cli_prompt_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out)
 {
     bantam_tokenizer_info info;
     bantam_error err = {0};
@@ -104,13 +98,17 @@ int cli_prompt_tokens(const cli_engine *e, const cli_prompt *p, cli_ids *out)
 
 static int make_tokens(run *r)
 {
-    const cli_prompt p = {.text = {r->prompt.data, r->prompt.size},
-                          .system = r->args->system,
-                          .tools = r->tools,
-                          .raw = r->args->raw,
-                          .goes_on = bantam_session_position(r->engine.session) > 0};
+    const bool goes_on = bantam_session_position(r->engine.session) > 0;
+    cli_prompt p = {.text = {r->prompt.data, r->prompt.size},
+                    .system = r->args->system,
+                    .tools = r->tools,
+                    .raw = r->args->raw,
+                    .goes_on = goes_on,
+                    .args = goes_on ? NULL : r->args};
+    const int status = r->has_prompt ? cli_prompt_tokens(&r->engine, &p, &r->tokens) : 0;
 
-    return r->has_prompt ? cli_prompt_tokens(&r->engine, &p, &r->tokens) : 0;
+    r->answer.shared_tokens = p.n_shared;
+    return status;
 }
 
 static int answer(run *r)
@@ -118,6 +116,9 @@ static int answer(run *r)
     const cli_ids *ids = r->args->tokens.n > 0 ? &r->args->tokens : &r->tokens;
     bantam_error err = {0};
 
+    if (!r->answer.shared_tokens && bantam_session_position(r->engine.session) == 0) {
+        r->answer.shared_tokens = cli_prefix_shared(&r->engine, r->args, NULL, NULL, ids);
+    }
     if (ids->n == 0 && !bantam_session_logits(r->engine.session)) {
         return cli_fail_with(
             BANTAM_ERR_INVALID,
@@ -156,6 +157,7 @@ int cli_run(const cli_args *args)
     status = read_prompt(&r);
     if (!status && args->tools) status = cli_tools_read(args->tools, &r.tools);
     if (!status) status = cli_engine_open(&r.engine, args, 0);
+    if (!status) status = cli_prefix_open(&r.engine, args);
     if (!status) status = cli_answer_sampling(&r.engine, args);
     if (!status && args->load_state &&
         bantam_session_load(r.engine.session, args->load_state, &err)) {

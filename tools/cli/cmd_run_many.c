@@ -43,9 +43,9 @@ static int add_line(void *user, const json_t *object, size_t line)
 {
     many *m = user;
     const json_t *text = json_object_get(object, "prompt");
-    const cli_prompt p = {.text = {json_string_value(text), json_string_length(text)},
-                          .system = m->args->system,
-                          .raw = m->args->raw};
+    cli_prompt p = {.text = {json_string_value(text), json_string_length(text)},
+                    .system = m->args->system,
+                    .raw = m->args->raw};
 
     if (!json_is_string(text)) {
         return cli_fail_with(BANTAM_ERR_FORMAT, "%s: line %zu: expected \"prompt\", a text",
