@@ -8,6 +8,7 @@
  */
 #ifndef BNT_COMPRESS_GPTQ_H
 #define BNT_COMPRESS_GPTQ_H
+#include "base/pulse.h"
 #include "linalg/cholesky.h"
 #include "quant/type.h"
 
@@ -21,6 +22,7 @@ typedef struct bnt_feedback {
     float *weights;  /* (n) owns: D by column as it stands in the matrix */
     uint32_t *order; /* (n) owns: the column at each place */
     double damping;  /* what was added to the diagonal, as a share of its mean */
+    bnt_pulse pulse; /* asked after each block of columns; set by the owner */
 } bnt_feedback;
 
 /* Takes sums (n, n), floats of bnt_alloc(), of whose upper triangle it makes the hessian. The
