@@ -128,6 +128,15 @@ BANTAM_API bantam_status bantam_quantize(const char *in, const char *out,
                                          const bantam_quantize_options *options,
                                          bantam_error *err);
 
+/* What became of the tensors of a model's file, held against those of the model it was made
+ * from: each is told of as bantam_quantize() tells, in the order of the file. `from` is NULL and
+ * both sums are 0 where the reference has none of that name and shape. The weights of a rotated
+ * model are others: their errors say nothing. progress is in tensors and may be NULL. */
+BANTAM_API bantam_status bantam_compare_weights(const char *path, const char *reference,
+                                                bantam_quantized_fn report,
+                                                bantam_progress_fn progress, void *user,
+                                                bantam_error *err);
+
 /* ---- merging adapters -------------------------------------------------------------------- */
 
 typedef struct bantam_merge_options {
