@@ -53,8 +53,8 @@ typedef struct bantam_quantized {
                            blocks; NULL else */
     uint64_t n_values, bytes;
     double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
-    double output_loss; /* of gptq: what outputs on the calibration text lost, mean square of one
-                           value of one token; NaN where that is not known */
+    double output_loss; /* of gptq: what outputs on the calibration text lost, mean square of
+                           one value of one token; NaN where that is not known */
     double divergence;  /* with a budget: KL to the model as it is with this tensor alone in its
                            type, nats; measured for the fewest bits and taken to go with the
                            squared error for others. NaN where it was not measured */
@@ -72,8 +72,8 @@ typedef struct bantam_quantize_plan {
     uint64_t memory_bytes; /* about what it will take, without pages of the mapped source */
     bool goes_on;          /* where an earlier call was stopped */
     uint64_t tensors_done; /* by that */
-    const char *refused; /* why what lies beside the output is not gone on with; NULL: nothing
-                            does, or it is */
+    const char *refused;   /* why what lies beside the output is not gone on with; NULL: nothing
+                              does, or it is */
 } bantam_quantize_plan;
 
 /* Return false to stop. What is borrowed is so until fn returns. */
@@ -129,9 +129,10 @@ BANTAM_API bantam_status bantam_quantize(const char *in, const char *out,
                                          bantam_error *err);
 
 /* What became of the tensors of a model's file, held against those of the model it was made
- * from: each is told of as bantam_quantize() tells, in the order of the file. `from` is NULL and
- * both sums are 0 where the reference has none of that name and shape. The weights of a rotated
- * model are others: their errors say nothing. progress is in tensors and may be NULL. */
+ * from: each is told of as bantam_quantize() tells, in the order of the file. `from` is NULL
+ * and both sums are 0 where the reference has none of that name and shape. The weights of a
+ * rotated model are others: their errors say nothing. progress is in tensors and may be NULL.
+ */
 BANTAM_API bantam_status bantam_compare_weights(const char *path, const char *reference,
                                                 bantam_quantized_fn report,
                                                 bantam_progress_fn progress, void *user,

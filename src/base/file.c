@@ -372,8 +372,7 @@ bool bnt_save_resume(bnt_save *save, uint64_t size)
         bnt_save_fail(save, errno);
     } else if ((uint64_t)st.st_size < size) {
         bnt_save_fail(save, EIO);
-    } else if (ftruncate(save->fd, (off_t)size) ||
-               lseek(save->fd, (off_t)size, SEEK_SET) < 0) {
+    } else if (ftruncate(save->fd, (off_t)size) || lseek(save->fd, (off_t)size, SEEK_SET) < 0) {
         bnt_save_fail(save, errno);
     }
     save->written = size;

@@ -69,8 +69,8 @@ static const bnt_source_tensor *find_same(const bnt_source *s, const bnt_source_
     for (size_t i = 0; i < s->n_tensors; i++) {
         const bnt_source_tensor *const found = &s->tensors[i];
         if (strcmp(found->name, t->name) != 0) continue;
-        const bool same = found->dims[0] == t->dims[0] &&
-                          bnt_source_rows(found) == bnt_source_rows(t);
+        const bool same =
+            found->dims[0] == t->dims[0] && bnt_source_rows(found) == bnt_source_rows(t);
         return same ? found : NULL;
     }
     return NULL;

@@ -246,7 +246,8 @@ static bantam_status write_tensors(bnt_quantizer *q, bantam_error *err)
 }
 
 /* What the file is going to begin with, seen by beginning it: its digest, and how many bytes
- * are no tensor's. With a budget the name of another type may be longer, by less than a line. */
+ * are no tensor's. With a budget the name of another type may be longer, by less than a line.
+ */
 static bantam_status look_at_head(bnt_quantizer *q, const char *out, uint64_t *bytes,
                                   uint64_t *digest, bantam_error *err)
 {

@@ -9,9 +9,9 @@
  */
 #ifndef BNT_COMPRESS_QUANTIZE_PART_H
 #define BNT_COMPRESS_QUANTIZE_PART_H
+#include "bantam/bantam.h"
 #include "base/digest.h"
 #include "base/map.h"
-#include "bantam/bantam.h"
 
 struct bnt_quantizer;
 
@@ -36,8 +36,8 @@ typedef struct bnt_part {
     uint64_t n_states;
 
     /* What is being made. */
-    bool saved;          /* a state is on disk and can be gone on with */
-    bnt_digest digest;   /* of the file's first `digested` bytes */
+    bool saved;        /* a state is on disk and can be gone on with */
+    bnt_digest digest; /* of the file's first `digested` bytes */
     uint64_t digested;
     uint64_t saved_ns, cost_ns; /* when the last state was saved, and how long that took */
 } bnt_part;

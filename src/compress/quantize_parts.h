@@ -28,9 +28,9 @@ typedef struct bnt_quantizer {
     bnt_pairing pairing; /* of model, as it was opened */
     bnt_calibration_text text;
     bnt_calibration calibration;
-    uint32_t next_layer; /* the first that is not made yet */
-    struct {             /* where the source is rotated; quantize_turned.c */
-        float *ones;     /* (n_embd) owns: weights of all norms */
+    uint32_t next_layer;             /* the first that is not made yet */
+    struct {                         /* where the source is rotated; quantize_turned.c */
+        float *ones;                 /* (n_embd) owns: weights of all norms */
         float *matrices[BNT_PLACES]; /* own: of the layer that was entered */
         bnt_layer before;            /* that layer as it was opened */
     } turned;

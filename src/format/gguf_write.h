@@ -11,8 +11,8 @@
 typedef struct bnt_gguf_writer bnt_gguf_writer;
 
 bantam_status bnt_gguf_writer_open(bnt_gguf_writer **out, const char *path, bantam_error *err);
-/* The same over a temporary file of a known name (bnt_save_begin_at): one that an earlier writer
- * left can be gone on with. */
+/* The same over a temporary file of a known name (bnt_save_begin_at): one that an earlier
+ * writer left can be gone on with. */
 bantam_status bnt_gguf_writer_open_at(bnt_gguf_writer **out, const char *path, const char *temp,
                                       bantam_error *err);
 /* Accepts NULL; leaves no file, but for a temporary one that is to be kept. */

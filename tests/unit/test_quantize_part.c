@@ -1,5 +1,6 @@
 /* Quantizations that are killed, stopped or out of room, and go on: to the bytes that one in a
- * single piece makes. What lies beside the output and is not theirs, or is damaged, is not used. */
+ * single piece makes. What lies beside the output and is not theirs, or is damaged, is not
+ * used. */
 #include "compress/quantize.h"
 
 #include <fcntl.h>

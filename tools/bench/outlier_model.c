@@ -137,7 +137,8 @@ int main(int n_words, char **words)
     bnt_archive *a = NULL;
 
     if (n_words < 3 || n_words > 6) {
-        fprintf(stderr, "usage: bantam-outlier-model IN.gguf OUT.gguf [SHARE [FACTOR [SEED]]]\n");
+        fprintf(stderr,
+                "usage: bantam-outlier-model IN.gguf OUT.gguf [SHARE [FACTOR [SEED]]]\n");
         return 2;
     }
     outliers *const o = bnt_calloc(1, sizeof *o);

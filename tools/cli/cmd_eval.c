@@ -173,7 +173,8 @@ static int write_page(const cli_args *args, const bantam_comparison *found)
     p.report.bytes_after = (uint64_t)cli_file_bytes(is);
     p.report.compared = found;
     p.report.text = args->eval.text;
-    if (!status && cli_report_write(&p.report, args->eval.report, &err)) status = cli_fail(&err);
+    if (!status && cli_report_write(&p.report, args->eval.report, &err))
+        status = cli_fail(&err);
     cli_report_free(&p.report);
     return status;
 }

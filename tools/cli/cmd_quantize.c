@@ -72,7 +72,8 @@ static bool on_plan(void *user, const bantam_quantize_plan *p)
     if (p->refused) {
         cli_note("what lies beside %s is not gone on with: %s", q->out, p->refused);
     } else if (p->goes_on) {
-        cli_note("going on where an earlier run was: %" PRIu64 " of %" PRIu64 " tensors are done",
+        cli_note("going on where an earlier run was: %" PRIu64 " of %" PRIu64
+                 " tensors are done",
                  p->tensors_done, p->n_tensors);
     }
     return true;
@@ -136,11 +137,10 @@ static void put_report(quantizing *q, const char *path, double bytes)
                   bits_per_weight(q), "nmse", share(q->squared_error, q->squared_values));
 
     if (q->measured) put_measured(totals, "kl", q->divergence);
-    cli_put_json(json_pack("{s:o,s:I,s:s,s:I,s:o,s:o}", "path",
-                           cli_json_text((bantam_text){path, strlen(path)}), "bytes",
-                           (json_int_t)bytes, "method", q->method, "calibration_tokens",
-                           (json_int_t)q->text_tokens, "totals", totals, "tensors",
-                           q->tensors));
+    cli_put_json(json_pack(
+        "{s:o,s:I,s:s,s:I,s:o,s:o}", "path", cli_json_text((bantam_text){path, strlen(path)}),
+        "bytes", (json_int_t)bytes, "method", q->method, "calibration_tokens",
+        (json_int_t)q->text_tokens, "totals", totals, "tensors", q->tensors));
     q->tensors = NULL;
 }
 
