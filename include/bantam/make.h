@@ -53,10 +53,31 @@ typedef struct bantam_quantized {
                            blocks; NULL else */
     uint64_t n_values, bytes;
     double squared_error, squared_values; /* sums over all values; both 0 where it was copied */
+    double output_loss; /* of gptq: what outputs on the calibration text lost, mean square of
+                           one value of one token; NaN where that is not known */
+    double divergence;  /* with a budget: KL to the model as it is with this tensor alone in its
+                           type, nats; measured for the fewest bits and taken to go with the
+                           squared error for others. NaN where it was not measured */
 } bantam_quantized;
 
 /* Borrowed until fn returns. */
 typedef void (*bantam_quantized_fn)(void *user, const bantam_quantized *tensor);
+
+/* What is going to be done, told once before anything is. */
+typedef struct bantam_quantize_plan {
+    const char *method; /* "rtn", "imatrix", "gptq" */
+    uint64_t n_tensors, n_values;
+    uint64_t file_bytes; /* of the new file; with a budget that, at most */
+    uint64_t calibration_tokens;
+    uint64_t memory_bytes; /* about what it will take, without pages of the mapped source */
+    bool goes_on;          /* where an earlier call was stopped */
+    uint64_t tensors_done; /* by that */
+    const char *refused;   /* why what lies beside the output is not gone on with; NULL: nothing
+                              does, or it is */
+} bantam_quantize_plan;
+
+/* Return false to stop. What is borrowed is so until fn returns. */
+typedef bool (*bantam_quantize_plan_fn)(void *user, const bantam_quantize_plan *plan);
 
 typedef struct bantam_quantize_options {
     size_t struct_size;
@@ -87,16 +108,35 @@ typedef struct bantam_quantize_options {
      * they save most, by what the model loses with each matrix alone in few bits; types asked
      * for by name stay. Needs calibration texts. */
     uint64_t budget_bytes;
-    const bantam_rotation *rotation; /* NULL: none. With method rtn only: inputs that were
-                                        looked at before are others after it */
+    /* NULL: none. Calibration texts then go through the rotated model; with an importance file
+     * or a budget it is BANTAM_ERR_INVALID. */
+    const bantam_rotation *rotation;
+    bantam_quantize_plan_fn plan;
+    double checkpoint_seconds; /* how long to go on at least before the state is kept again; 0:
+                                  10, and longer where keeping it takes long */
 } bantam_quantize_options;
 
 /* Writes a Hugging Face folder or a GGUF file as one GGUF file whose matrices have fewer bits.
  * Vectors are F32. B4 and B8 are this project's own types, laid out for its kernels: other
- * programs do not read them. The file appears whole or not at all. */
+ * programs do not read them. The file appears whole or not at all.
+ *
+ * What is done is kept beside it, in OUT.bantam-part and OUT.bantam-part.state: the same call
+ * after one that was stopped, killed or had no room goes on there, and makes the same bytes.
+ * Where the source, the options or the texts have changed since, or what lies there is damaged,
+ * it begins anew. Both are gone when the file is there. */
 BANTAM_API bantam_status bantam_quantize(const char *in, const char *out,
                                          const bantam_quantize_options *options,
                                          bantam_error *err);
+
+/* What became of the tensors of a model's file, held against those of the model it was made
+ * from: each is told of as bantam_quantize() tells, in the order of the file. `from` is NULL
+ * and both sums are 0 where the reference has none of that name and shape. The weights of a
+ * rotated model are others: their errors say nothing. progress is in tensors and may be NULL.
+ */
+BANTAM_API bantam_status bantam_compare_weights(const char *path, const char *reference,
+                                                bantam_quantized_fn report,
+                                                bantam_progress_fn progress, void *user,
+                                                bantam_error *err);
 
 /* ---- merging adapters -------------------------------------------------------------------- */
 

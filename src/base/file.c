@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -246,6 +247,7 @@ struct bnt_save {
     char *path;       /* owns */
     char *dir;        /* owns */
     char *temp;       /* owns; NULL before the temporary file exists */
+    bool known, kept; /* temp was named by the caller; it stays after a failure */
     uint64_t written; /* bytes handed to the system */
     size_t n_held;
     uint8_t held[SAVE_BUFFER];
@@ -279,7 +281,44 @@ static bantam_status create_temp(bnt_save *save, bantam_error *err)
                     save->path, strerror(errno));
 }
 
-bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err)
+/* Whether the name still leads to the open file: who held the lock before may have put it in
+ * place in between. */
+static bool is_still(const char *path, const struct stat *opened)
+{
+    struct stat now;
+    return lstat(path, &now) == 0 && now.st_dev == opened->st_dev &&
+           now.st_ino == opened->st_ino;
+}
+
+/* Opens save->temp, which may be there, for this save alone. */
+static bantam_status take_temp(bnt_save *save, bantam_error *err)
+{
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+    struct stat st;
+
+    for (int turn = 0; turn < 10; turn++) {
+        do {
+            save->fd = open(save->temp, flags, 0666);
+        } while (save->fd < 0 && errno == EINTR);
+        if (save->fd < 0 || fstat(save->fd, &st)) break;
+        if (!S_ISREG(st.st_mode)) {
+            return bnt_fail(err, BANTAM_ERR_IO, "%s: expected a regular file or none",
+                            save->temp);
+        }
+        if (flock(save->fd, LOCK_EX | LOCK_NB)) {
+            if (errno != EWOULDBLOCK) break;
+            return bnt_fail(err, BANTAM_ERR_IO, "%s: somebody is writing it already",
+                            save->temp);
+        }
+        if (is_still(save->temp, &st)) return BANTAM_OK;
+        close(save->fd);
+        save->fd = -1;
+    }
+    return bnt_fail(err, BANTAM_ERR_IO, "%s: %s", save->temp, strerror(errno));
+}
+
+static bantam_status begin_save(bnt_save **out, const char *path, const char *temp,
+                                bantam_error *err)
 {
     *out = NULL;
     const size_t size = strlen(path);
@@ -298,11 +337,14 @@ bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err
     save->path = bnt_strdup(path, size);
     save->dir = bnt_path_folder(path);
 
+    if (temp) save->temp = bnt_strdup(temp, strlen(temp));
+    save->known = save->kept = temp != NULL;
+
     bantam_status status;
-    if (!save->path || !save->dir) {
+    if (!save->path || !save->dir || (temp && !save->temp)) {
         status = bnt_fail(err, BANTAM_ERR_NOMEM, "%s: out of memory", path);
     } else {
-        status = create_temp(save, err);
+        status = temp ? take_temp(save, err) : create_temp(save, err);
     }
     if (status) {
         bnt_save_abort(save);
@@ -315,6 +357,36 @@ bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err
 void bnt_save_private(bnt_save *save)
 {
     if (fchmod(save->fd, S_IRUSR | S_IWUSR)) bnt_save_fail(save, errno);
+}
+
+bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err)
+{
+    return begin_save(out, path, NULL, err);
+}
+
+bantam_status bnt_save_begin_at(bnt_save **out, const char *path, const char *temp,
+                                bantam_error *err)
+{
+    return begin_save(out, path, temp, err);
+}
+
+bool bnt_save_resume(bnt_save *save, uint64_t size)
+{
+    struct stat st;
+    if (fstat(save->fd, &st)) {
+        bnt_save_fail(save, errno);
+    } else if ((uint64_t)st.st_size < size) {
+        bnt_save_fail(save, EIO);
+    } else if (ftruncate(save->fd, (off_t)size) || lseek(save->fd, (off_t)size, SEEK_SET) < 0) {
+        bnt_save_fail(save, errno);
+    }
+    save->written = size;
+    return !save->failed;
+}
+
+void bnt_save_keep(bnt_save *save, bool keep)
+{
+    save->kept = keep;
 }
 
 /* A write past the process's limit for file sizes raises SIGXFSZ, which kills by default. */
@@ -358,6 +430,20 @@ void bnt_save_put(bnt_save *save, const void *data, size_t size)
         memcpy(save->held + save->n_held, data, size);
         save->n_held += size;
     }
+}
+
+/* File systems that cannot sync say EINVAL. */
+static void sync_file(bnt_save *save)
+{
+    if (!save->failed && fsync(save->fd) && errno != EINVAL && errno != ENOSYS) {
+        save->failed = errno;
+    }
+}
+
+void bnt_save_sync(bnt_save *save)
+{
+    flush_held(save);
+    sync_file(save);
 }
 
 uint64_t bnt_save_offset(const bnt_save *save)
@@ -438,12 +524,13 @@ static void sync_folder(const char *dir)
 
 bantam_status bnt_save_commit(bnt_save *save, bantam_error *err)
 {
-    flush_held(save);
-    if (!save->failed && fsync(save->fd) && errno != EINVAL && errno != ENOSYS) {
-        save->failed = errno;
+    bnt_save_sync(save);
+    /* A file of a known name is closed after the rename: closing gives up its lock, and who
+     * waits for that would find it under the old name. */
+    if (!save->known) {
+        if (close(save->fd) && errno != EINTR && !save->failed) save->failed = errno;
+        save->fd = -1;
     }
-    if (close(save->fd) && errno != EINTR && !save->failed) save->failed = errno;
-    save->fd = -1;
     if (!save->failed && rename(save->temp, save->path)) save->failed = errno;
     if (save->failed) {
         const bantam_status status = bnt_fail(err, BANTAM_ERR_IO, "%s: cannot write: %s",
@@ -461,8 +548,10 @@ bantam_status bnt_save_commit(bnt_save *save, bantam_error *err)
 void bnt_save_abort(bnt_save *save)
 {
     if (!save) return;
+    /* One of a known name is this save's as long as it is open. */
+    const bool own = !save->known || (save->fd >= 0 && !save->kept);
+    if (save->temp && own) unlink(save->temp);
     if (save->fd >= 0) close(save->fd);
-    if (save->temp) unlink(save->temp);
     bnt_free(save->temp);
     bnt_free(save->dir);
     bnt_free(save->path);

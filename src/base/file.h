@@ -47,6 +47,18 @@ typedef struct bnt_save bnt_save;
 bantam_status bnt_save_begin(bnt_save **out, const char *path, bantam_error *err);
 /* Lets nobody but the user read what will be written, whatever the umask. */
 void bnt_save_private(bnt_save *save);
+/* The same with a temporary file of a known name in path's folder, which may be there already:
+ * bnt_save_resume() says how many of its bytes stay. Nothing of it has changed before that.
+ * BANTAM_ERR_IO where another save of that name is under way, in this process or another. */
+bantam_status bnt_save_begin_at(bnt_save **out, const char *path, const char *temp,
+                                bantam_error *err);
+/* Keeps the first `size` bytes of the temporary file and goes on behind them. Once, before the
+ * first byte. False, and failed, where it has fewer. */
+bool bnt_save_resume(bnt_save *save, uint64_t size);
+/* Whether abort, and a commit that fails, leave the temporary file where it is. */
+void bnt_save_keep(bnt_save *save, bool keep);
+/* What was put so far is in the file when this returns, and on the disk. */
+void bnt_save_sync(bnt_save *save);
 /* Buffered. Failure is sticky and reported by commit. */
 void bnt_save_put(bnt_save *save, const void *data, size_t size);
 uint64_t bnt_save_offset(const bnt_save *save);

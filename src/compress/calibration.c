@@ -190,6 +190,13 @@ bantam_status bnt_calibration_finish(bnt_calibration *c, bantam_error *err)
 
 /* ---- begin and end ----------------------------------------------------------------------- */
 
+static size_t widest_input(const bnt_config *c)
+{
+    const size_t heads = (size_t)c->n_heads * c->head_dim;
+    const size_t most = c->n_ffn > c->n_embd ? c->n_ffn : c->n_embd;
+    return heads > most ? heads : most;
+}
+
 bantam_status bnt_calibration_begin(bnt_calibration *c, bnt_model *model, bnt_pool *pool,
                                     const bnt_calibration_text *text, bool products,
                                     bantam_error *err)
@@ -202,7 +209,7 @@ bantam_status bnt_calibration_begin(bnt_calibration *c, bnt_model *model, bnt_po
                                 text->sequence, err);
     }
     if (!status) {
-        c->rows = bnt_calloc(text->sequence, model->config.n_embd * sizeof *c->rows);
+        c->rows = bnt_calloc(text->sequence, widest_input(&model->config) * sizeof *c->rows);
         if (!c->rows) {
             status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for the rows of a text");
         }

@@ -48,7 +48,7 @@ typedef struct bnt_calibration {
     bool products;
     bnt_moments inputs[BNT_PLACES]; /* of the layer looked at: of Q, O, GATE and DOWN */
     bnt_moments head;
-    float *rows; /* (sequence, n_embd) owns: of a text, until they are summed up */
+    float *rows; /* (sequence, widest input) owns: of a text, until they are summed up */
     uint32_t n_rows;
 } bnt_calibration;
 

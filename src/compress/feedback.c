@@ -370,13 +370,17 @@ static void improve_block(course *r, bnt_matmul *mm, size_t n_groups)
     bnt_pool_run(mm->pool, improve_group, r, n_groups);
 }
 
-static void each_block(course *r, bnt_matmul *mm, size_t n_groups,
-                       void (*work)(course *, bnt_matmul *, size_t))
+static bantam_status each_block(course *r, bnt_matmul *mm, size_t n_groups,
+                                void (*work)(course *, bnt_matmul *, size_t),
+                                bantam_error *err)
 {
-    for (r->at = 0; r->at < r->f->n; r->at += BLOCK) {
+    bantam_status status = BANTAM_OK;
+    for (r->at = 0; !status && r->at < r->f->n; r->at += BLOCK) {
         r->width = block_width(r->f->n, r->at);
         work(r, mm, n_groups);
+        status = bnt_pulse_ask(&r->f->pulse, err);
     }
+    return status;
 }
 
 bantam_status bnt_feedback_run(const bnt_feedback *f, bnt_matmul *mm, const bnt_chooser *by,
@@ -399,10 +403,11 @@ bantam_status bnt_feedback_run(const bnt_feedback *f, bnt_matmul *mm, const bnt_
                           (unsigned)n_rows);
         goto done;
     }
-    each_block(&r, mm, n_groups, choose_block);
-    for (uint32_t i = 0; i < sweeps; i++) {
-        each_block(&r, mm, n_groups, improve_block);
+    status = each_block(&r, mm, n_groups, choose_block, err);
+    for (uint32_t i = 0; !status && i < sweeps; i++) {
+        status = each_block(&r, mm, n_groups, improve_block, err);
     }
+    if (status) goto done;
     bnt_pool_run(mm->pool, sum_errors, &r, n_groups);
     for (size_t i = 0; i < n_groups; i++) {
         result->loss += r.sums[i].loss;

@@ -9,6 +9,7 @@
  */
 #ifndef BNT_COMPRESS_FEEDBACK_H
 #define BNT_COMPRESS_FEEDBACK_H
+#include "base/pulse.h"
 #include "linalg/cholesky.h"
 #include "quant/tile.h"
 
@@ -23,6 +24,7 @@ typedef struct bnt_feedback {
     float *weights;  /* (n) owns: D by column as it stands in the matrix */
     uint32_t *order; /* (n) owns: the column at each place */
     double damping;  /* what was added to the diagonal, as a share of its mean */
+    bnt_pulse pulse; /* asked after each block of columns; set by the owner */
 } bnt_feedback;
 
 enum { BNT_FEEDBACK_UNIT = 4 };

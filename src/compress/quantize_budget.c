@@ -45,6 +45,7 @@ typedef struct measuring {
     float *logits;     /* (sequence, n_vocab) owns */
     float *reference;  /* (n_tokens, n_vocab) owns: logs of probabilities */
     uint32_t n_tokens; /* whole sequences */
+    atomic_int cancel;
 } measuring;
 
 /* ---- one model against another ----------------------------------------------------------- */
@@ -96,6 +97,17 @@ static void compare_row(void *context, size_t i, uint32_t thread)
     }
 }
 
+/* Layers of a large model take long: it is asked before each whether to go on. */
+static void look_at_caller(void *user, uint32_t layer, bnt_place place, uint32_t n,
+                           const float *rows)
+{
+    measuring *const m = user;
+    (void)layer;
+    (void)n;
+    (void)rows;
+    if (place == BNT_PLACE_Q && bnt_quantize_tell(m->q, NULL)) m->cancel = 1;
+}
+
 /* Mean divergence of the model as it is now; or what it says is kept. */
 static bantam_status speak(measuring *m, bool keep, double *kl, bantam_error *err)
 {
@@ -103,8 +115,13 @@ static bantam_status speak(measuring *m, bool keep, double *kl, bantam_error *er
     const uint32_t sequence = q->text.sequence;
     double *const sums = bnt_calloc(sequence, sizeof *sums);
     bantam_status status = BANTAM_OK;
-    const bnt_forward f = {
-        .model = q->model, .kv = &m->cache.kv, .pool = q->pool, .scratch = &m->scratch};
+    const bnt_forward f = {.model = q->model,
+                           .kv = &m->cache.kv,
+                           .pool = q->pool,
+                           .scratch = &m->scratch,
+                           .cancel = &m->cancel,
+                           .tap = look_at_caller,
+                           .user = m};
 
     *kl = 0.0;
     if (!sums) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a row of sums");
@@ -302,8 +319,8 @@ static bool is_candidate(const bnt_quantizer *q, const bnt_quantize_step *step)
     return step->place != BNT_PLACES && step->layer < q->model->config.n_layers;
 }
 
-/* The type that most values have, by which the file is called. */
-static void name_type(bnt_quantize_plan *p)
+/* By that type the file is called. */
+void bnt_quantize_name_type(bnt_quantize_plan *p)
 {
     uint64_t most = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -318,8 +335,9 @@ static void name_type(bnt_quantize_plan *p)
     }
 }
 
-static bantam_status choose(bnt_quantizer *q, item *items, size_t n_items, uint64_t rest,
-                            bantam_error *err)
+/* How many bytes the budget leaves over the smallest types. */
+static bantam_status count_left(const bnt_quantizer *q, const item *items, size_t n_items,
+                                uint64_t rest, uint64_t *left, bantam_error *err)
 {
     uint64_t least = rest;
     for (size_t i = 0; i < n_items; i++) {
@@ -330,29 +348,42 @@ static bantam_status choose(bnt_quantizer *q, item *items, size_t n_items, uint6
                         "budget of %llu bytes: the smallest file of these types has %llu",
                         (unsigned long long)q->options.budget_bytes, (unsigned long long)least);
     }
-    uint64_t left = q->options.budget_bytes - least;
+    *left = q->options.budget_bytes - least;
+    return BANTAM_OK;
+}
+
+static void choose(bnt_quantizer *q, item *items, size_t n_items, uint64_t left)
+{
     while (step_up(items, n_items, &left)) {
     }
     for (size_t i = 0; i < n_items; i++) {
-        bnt_quantize_assign(items[i].step, items[i].choices[items[i].at].type);
+        const choice *const chosen = &items[i].choices[items[i].at];
+        bnt_quantize_assign(items[i].step, chosen->type);
+        items[i].step->price = chosen->price;
     }
-    name_type(&q->plan);
-    return BANTAM_OK;
+    bnt_quantize_name_type(&q->plan);
 }
 
 static bantam_status measure_items(bnt_quantizer *q, item *items, size_t n_items,
                                    bantam_error *err)
 {
     measuring m;
-    bantam_status status = begin_measuring(&m, q, n_items, err);
-
     q->total = n_items;
     q->done = 0;
+    bantam_status status = begin_measuring(&m, q, n_items, err);
+
     for (size_t i = 0; !status && i < n_items; i++) {
-        status = measure_least(&m, &items[i], err);
+        /* Unless an earlier run has measured it. */
+        double *const price = &items[i].step->price;
+        if (isnan(*price)) {
+            status = measure_least(&m, &items[i], err);
+            if (!status) *price = items[i].choices[0].price;
+        }
+        items[i].choices[0].price = *price;
         if (!status) status = price_others(q, &items[i], err);
         q->done = i + 1;
         if (!status) status = bnt_quantize_tell(q, err);
+        if (!status) status = bnt_part_save(q, BNT_PART_PRICES, 0, false, err);
     }
     end_measuring(&m);
     return status;
@@ -379,10 +410,12 @@ bantam_status bnt_quantize_fit(bnt_quantizer *q, uint64_t header_bytes, bantam_e
     for (size_t i = 0; i < n; i++) {
         bnt_quantize_assign(items[i].step, items[i].choices[items[i].n - 1].type);
     }
-    bantam_status status = bnt_row_maker_init(&q->rows, q->pool, &q->plan, err);
+    uint64_t left = 0;
+    bantam_status status = count_left(q, items, n, rest, &left, err);
+    if (!status) status = bnt_row_maker_init(&q->rows, q->pool, &q->plan, err);
     if (!status) status = measure_items(q, items, n, err);
     bnt_row_maker_deinit(&q->rows);
-    if (!status) status = choose(q, items, n, rest, err);
+    if (!status) choose(q, items, n, left);
     bnt_free(items);
     return status;
 }

@@ -25,14 +25,21 @@ static size_t count_tokens(const bnt_quantizer *q)
     return (n > LEAST_SEQUENCES ? n : LEAST_SEQUENCES) * SEQUENCE;
 }
 
+/* A source that is rotated keeps its model as it is. */
 static bantam_status open_model(bnt_quantizer *q, bantam_error *err)
 {
+    const bantam_rotation *const r = q->options.rotation;
+    bantam_status status = BANTAM_OK;
+
     q->model = q->source.model;
-    if (!q->model) {
-        const bantam_status status =
-            bnt_model_open(&q->opened, q->source.archive, BANTAM_ROPE_DEFAULT, err);
+    if (!q->model || r) {
+        status = bnt_model_open(&q->opened, q->source.archive, BANTAM_ROPE_DEFAULT, err);
         if (status) return status;
         q->model = q->opened;
+    }
+    if (r && r->down) {
+        status = bnt_model_turn(q->model, bnt_hadamard_size(q->model->config.n_ffn), err);
+        if (status) return status;
     }
     q->pairing = q->model->config.pairing;
     bnt_kernels_init(&q->model->kernels, bnt_cpu_flags());
@@ -85,15 +92,50 @@ static bantam_status take_all(bnt_quantizer *q, bnt_role role, uint32_t layer,
     return status;
 }
 
-bantam_status bnt_quantize_gather(bnt_quantizer *q, bantam_error *err)
+bantam_status bnt_quantize_begin_texts(bnt_quantizer *q, bool products, bantam_error *err)
 {
     bantam_status status =
-        bnt_calibration_begin(&q->calibration, q->model, q->pool, &q->text, false, err);
-    for (uint32_t l = 0; !status && l < q->model->config.n_layers; l++) {
-        status = bnt_calibration_pass(&q->calibration, l, err);
-        if (!status) status = take_all(q, BNT_ROLE_LAYER, l, err);
-        q->done += q->total / 2 / q->model->config.n_layers;
+        bnt_calibration_begin(&q->calibration, q->model, q->pool, &q->text, products, err);
+    if (status) return status;
+    q->calibration.walk.pulse = bnt_quantize_pulse(q);
+    status = bnt_turned_begin(q, err);
+    if (!status) bnt_part_take_states(q);
+    return status;
+}
+
+void bnt_quantize_release_layer(const bnt_quantizer *q, uint32_t layer)
+{
+    for (size_t i = 0; i < q->plan.n_steps; i++) {
+        const bnt_quantize_step *const step = &q->plan.steps[i];
+        if (step->place == BNT_PLACES || step->layer != layer) continue;
+        bnt_source_release(&q->source, step->tensor);
+    }
+}
+
+static bantam_status gather_layer(bnt_quantizer *q, uint32_t layer, bantam_error *err)
+{
+    bantam_status status = bnt_turned_enter(q, layer, err);
+    if (status) return status;
+    status = bnt_calibration_pass(&q->calibration, layer, err);
+    bnt_turned_leave(q, layer);
+    bnt_quantize_release_layer(q, layer);
+    if (!status) status = take_all(q, BNT_ROLE_LAYER, layer, err);
+    return status;
+}
+
+bantam_status bnt_quantize_gather(bnt_quantizer *q, bantam_error *err)
+{
+    const uint32_t n_layers = q->model->config.n_layers;
+    const uint64_t each = q->total / 2 / n_layers;
+    bantam_status status = bnt_quantize_begin_texts(q, false, err);
+
+    q->done += each * q->next_layer;
+    while (!status && q->next_layer < n_layers) {
+        status = gather_layer(q, q->next_layer, err);
+        q->next_layer++;
+        q->done += each;
         if (!status) status = bnt_quantize_tell(q, err);
+        if (!status) status = bnt_part_save(q, BNT_PART_INPUTS, 0, true, err);
     }
     if (!status) status = bnt_calibration_finish(&q->calibration, err);
     if (!status) status = take_all(q, BNT_ROLE_HEAD, 0, err);

@@ -23,13 +23,18 @@ enum {
 /* Of a row: no value is above 1e7. */
 static const double MAX_ENERGY = 1e14;
 
-uint64_t bnt_quantize_layers_work(const bnt_quantizer *q)
+uint64_t bnt_quantize_layers_work(const bnt_quantizer *q, size_t n_steps)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < q->plan.n_steps; i++) {
+    for (size_t i = 0; i < n_steps; i++) {
         if (q->plan.steps[i].place != BNT_PLACES) bytes += q->plan.steps[i].bytes;
     }
     return PASSES * bytes;
+}
+
+uint64_t bnt_quantize_chunk_bytes(void)
+{
+    return (uint64_t)CHUNK_BYTES * 3 / 2; /* codes are bytes, and so is what comes of them */
 }
 
 /* ---- one matrix -------------------------------------------------------------------------- */
@@ -92,6 +97,7 @@ static bantam_status round_matrix(bnt_quantizer *q, bnt_quantize_step *step,
         status = bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for rows of %s", t->name);
     }
     step->error = step->energy = step->loss = 0.0;
+    if (!status) status = bnt_source_begin(t, err);
     for (; !status && c.first < bnt_source_rows(t); c.first += most) {
         const uint64_t left = bnt_source_rows(t) - c.first;
         const size_t n = left < most ? (size_t)left : most;
@@ -151,6 +157,7 @@ static bantam_status make_sharers(bnt_quantizer *q, bnt_quantize_step *first, si
             status =
                 bnt_feedback_init(&f, &q->calibration.mm, products, moments->columns, 1, err);
             if (status) bnt_fail_within(err, status, "tensor %s: ", step->tensor->name);
+            f.pulse = bnt_quantize_pulse(q);
         }
         if (!status) status = make_matrix(q, step, &f, err);
         q->done += step->bytes;
@@ -185,15 +192,17 @@ static bantam_status pass_layer(bnt_quantizer *q, const bnt_quantize_step *first
         if (first[i].place != BNT_PLACES) *places[first[i].place] = made_matrix(&first[i]);
     }
     bnt_weights_survey(q->model);
+    const bnt_pairing pairing = q->model->config.pairing;
     q->model->config.pairing = BNT_PAIR_ADJACENT;
     const bantam_status status = bnt_calibration_step(&q->calibration, layer, err);
-    q->model->config.pairing = q->pairing;
+    q->model->config.pairing = pairing;
     *l = before;
     bnt_weights_survey(q->model);
     return status;
 }
 
-static bantam_status make_layer(bnt_quantizer *q, bnt_quantize_step *first, bantam_error *err)
+/* A layer that was entered. */
+static bantam_status make_entered(bnt_quantizer *q, bnt_quantize_step *first, bantam_error *err)
 {
     static const bnt_place inputs[] = {BNT_PLACE_Q, BNT_PLACE_O, BNT_PLACE_GATE,
                                        BNT_PLACE_DOWN};
@@ -216,6 +225,17 @@ static bantam_status make_layer(bnt_quantizer *q, bnt_quantize_step *first, bant
     return status ? status : bnt_quantize_tell(q, err);
 }
 
+static bantam_status make_layer(bnt_quantizer *q, bnt_quantize_step *first, bantam_error *err)
+{
+    const uint32_t layer = first->layer;
+    bantam_status status = bnt_turned_enter(q, layer, err);
+    if (status) return status;
+    status = make_entered(q, first, err);
+    bnt_turned_leave(q, layer);
+    bnt_quantize_release_layer(q, layer);
+    return status;
+}
+
 bantam_status bnt_quantize_prepare(bnt_quantizer *q, bnt_quantize_step *step, bantam_error *err)
 {
     const uint32_t n_layers = q->model->config.n_layers;
@@ -236,6 +256,7 @@ bantam_status bnt_quantize_prepare(bnt_quantizer *q, bnt_quantize_step *step, ba
     head->products = NULL;
     status = bnt_feedback_init(&f, &q->calibration.mm, products, head->columns, 1, err);
     if (status) return status;
+    f.pulse = bnt_quantize_pulse(q);
     status = make_matrix(q, step, &f, err);
     bnt_feedback_deinit(&f);
     return status;

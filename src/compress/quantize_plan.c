@@ -246,7 +246,7 @@ bantam_status bnt_quantize_plan_init(bnt_quantize_plan *p, const bnt_source *sou
     }
     for (size_t i = 0; i < p->n_steps; i++) {
         p->steps[i].tensor = &source->tensors[i];
-        p->steps[i].loss = NAN;
+        p->steps[i].loss = p->steps[i].price = NAN;
         find_role(&p->steps[i], p->tied);
     }
     if (by_layers) qsort(p->steps, p->n_steps, sizeof *p->steps, by_turn);

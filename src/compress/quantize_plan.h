@@ -28,6 +28,8 @@ typedef struct bnt_quantize_step {
     uint8_t *made;          /* (bytes) owns: made and not yet written; NULL: not made */
     double error, energy;   /* sums of squares, of what was lost and of what was there */
     double loss;            /* sum of squares of what outputs lost; NaN: not known */
+    double price; /* KL to the model as it is with this matrix alone in `to`, or, while
+                     that is being measured, in the fewest bits; NaN: not measured */
 } bnt_quantize_step;
 
 typedef struct bnt_quantize_plan {

@@ -84,6 +84,10 @@ static inline bool bnt_source_is_stored(const bnt_source_tensor *t)
     return !t->corrected && !t->maker;
 }
 
+/* The pages that a stored tensor has of its mapped file are not needed soon. Nothing happens
+ * where it lies in memory of another kind. */
+void bnt_source_release(const bnt_source *s, const bnt_source_tensor *t);
+
 /* To be called once before rows of t are decoded, where it may be one that is not stored. Rows
  * of one tensor at a time can be. BANTAM_ERR_NOMEM only. */
 bantam_status bnt_source_begin(const bnt_source_tensor *t, bantam_error *err);

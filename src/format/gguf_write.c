@@ -89,6 +89,12 @@ static void free_all(bnt_gguf_writer *w)
 
 bantam_status bnt_gguf_writer_open(bnt_gguf_writer **out, const char *path, bantam_error *err)
 {
+    return bnt_gguf_writer_open_at(out, path, NULL, err);
+}
+
+bantam_status bnt_gguf_writer_open_at(bnt_gguf_writer **out, const char *path, const char *temp,
+                                      bantam_error *err)
+{
     *out = NULL;
     bnt_gguf_writer *const w = (bnt_gguf_writer *)bnt_calloc(1, sizeof *w);
     if (!w) return bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for a gguf file");
@@ -96,7 +102,8 @@ bantam_status bnt_gguf_writer_open(bnt_gguf_writer **out, const char *path, bant
     bnt_buf_init(&w->pairs, MAX_HEAD_BYTES);
     bnt_buf_init(&w->infos, MAX_HEAD_BYTES);
     w->alignment = DEFAULT_ALIGNMENT;
-    const bantam_status status = bnt_save_begin(&w->save, path, err);
+    const bantam_status status = temp ? bnt_save_begin_at(&w->save, path, temp, err)
+                                      : bnt_save_begin(&w->save, path, err);
     if (status) {
         free_all(w);
         return status;
@@ -380,6 +387,12 @@ uint64_t bnt_gguf_writer_total(const bnt_gguf_writer *w)
            w->data_bytes;
 }
 
+void bnt_gguf_digest_head(const bnt_gguf_writer *w, bnt_digest *d)
+{
+    bnt_digest_put(d, w->pairs.data, w->pairs.size);
+    bnt_digest_put(d, w->infos.data, w->infos.size);
+}
+
 static void put_fill(bnt_gguf_writer *w, uint64_t bytes)
 {
     static const char zeros[DEFAULT_ALIGNMENT];
@@ -413,6 +426,34 @@ static void begin_data(bnt_gguf_writer *w)
         put_fill(w, head_fill(w));
     }
     bnt_buf_deinit(&head);
+}
+
+static uint64_t padded(const bnt_gguf_writer *w, uint64_t bytes)
+{
+    return bytes + (w->alignment - bytes % w->alignment) % w->alignment;
+}
+
+void bnt_gguf_resume(bnt_gguf_writer *w, size_t n_done)
+{
+    uint64_t offset = bnt_gguf_writer_total(w) - w->data_bytes;
+    if (bnt_gguf_writer_failed(w)) return;
+    for (size_t i = 0; i < n_done; i++) {
+        offset += padded(w, w->tensors[i].bytes);
+    }
+    w->begun = n_done > 0;
+    w->current = n_done;
+    bnt_save_resume(w->save, n_done ? offset : 0);
+}
+
+uint64_t bnt_gguf_sync(bnt_gguf_writer *w)
+{
+    bnt_save_sync(w->save);
+    return bnt_save_offset(w->save);
+}
+
+void bnt_gguf_keep(bnt_gguf_writer *w, bool keep)
+{
+    bnt_save_keep(w->save, keep);
 }
 
 void bnt_gguf_put_data(bnt_gguf_writer *w, const void *data, size_t size)

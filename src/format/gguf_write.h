@@ -5,12 +5,18 @@
  */
 #ifndef BNT_FORMAT_GGUF_WRITE_H
 #define BNT_FORMAT_GGUF_WRITE_H
+#include "base/digest.h"
 #include "format/gguf.h"
 
 typedef struct bnt_gguf_writer bnt_gguf_writer;
 
 bantam_status bnt_gguf_writer_open(bnt_gguf_writer **out, const char *path, bantam_error *err);
-void bnt_gguf_writer_abort(bnt_gguf_writer *w); /* accepts NULL; leaves no file */
+/* The same over a temporary file of a known name (bnt_save_begin_at): one that an earlier
+ * writer left can be gone on with. */
+bantam_status bnt_gguf_writer_open_at(bnt_gguf_writer **out, const char *path, const char *temp,
+                                      bantam_error *err);
+/* Accepts NULL; leaves no file, but for a temporary one that is to be kept. */
+void bnt_gguf_writer_abort(bnt_gguf_writer *w);
 
 void bnt_gguf_put_u32(bnt_gguf_writer *w, const char *key, uint32_t value);
 void bnt_gguf_put_u64(bnt_gguf_writer *w, const char *key, uint64_t value);
@@ -37,6 +43,19 @@ void bnt_gguf_declare(bnt_gguf_writer *w, bantam_text name, const bnt_type *type
 
 /* Total bytes of the file, known once all tensors are declared. */
 uint64_t bnt_gguf_writer_total(const bnt_gguf_writer *w);
+
+/* Puts all that stands before the data, as it will be, into a digest. */
+void bnt_gguf_digest_head(const bnt_gguf_writer *w, bnt_digest *d);
+
+/* In place of the first byte of data, over a temporary file of a known name: what it holds of
+ * the first n_done tensors, and before them, stays, and the next one's turn it is. 0: of
+ * nothing. */
+void bnt_gguf_resume(bnt_gguf_writer *w, size_t n_done);
+/* Brings what was put to the disk and says how many bytes of the file that is. Between tensors.
+ */
+uint64_t bnt_gguf_sync(bnt_gguf_writer *w);
+/* Whether the temporary file stays when this writer fails or is given up. */
+void bnt_gguf_keep(bnt_gguf_writer *w, bool keep);
 
 /* Appends data of the tensor whose turn it is; a tensor may come in any number of pieces. The
  * writer pads between tensors and checks that each got exactly its bytes. */

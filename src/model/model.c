@@ -27,11 +27,14 @@ static bantam_status open_rope(bnt_model *m, bantam_error *err)
     return status;
 }
 
-static bantam_status open_turn(bnt_model *m, bantam_error *err)
+bantam_status bnt_model_turn(bnt_model *m, uint32_t size, bantam_error *err)
 {
-    const uint32_t size = m->config.down_hadamard;
     const size_t n = bnt_hadamard_floats(size);
 
+    bnt_free(m->turn_floats);
+    m->turn_floats = NULL;
+    m->turn = (bnt_hadamard){0};
+    m->config.down_hadamard = size;
     if (size == 0) return BANTAM_OK;
     if (n) m->turn_floats = bnt_calloc(n, sizeof *m->turn_floats);
     if (n && !m->turn_floats) {
@@ -52,7 +55,7 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
     bantam_status status = bnt_config_read(&m->config, archive, rope, err);
     if (!status) status = bnt_weights_find(m, err);
     if (!status) status = open_rope(m, err);
-    if (!status) status = open_turn(m, err);
+    if (!status) status = bnt_model_turn(m, m->config.down_hadamard, err);
     if (status) {
         bnt_model_close(m);
         return bnt_fail_within(err, status, "%s: ", bnt_archive_path(archive));

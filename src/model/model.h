@@ -63,6 +63,10 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
                              bantam_error *err);
 void bnt_model_close(bnt_model *model); /* accepts NULL */
 
+/* What down multiplies is turned by a Hadamard matrix of that size (kernel/hadamard.h) from now
+ * on; 0: it is not. For a model whose matrices are going to be exchanged. */
+bantam_status bnt_model_turn(bnt_model *model, uint32_t size, bantam_error *err);
+
 /* Type of most weight bytes, as the file has it. */
 const bnt_type *bnt_model_type(const bnt_model *model);
 size_t bnt_model_bytes(const bnt_model *model); /* memory held besides weight_bytes */

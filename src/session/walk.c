@@ -127,7 +127,8 @@ static bantam_status go(bnt_walk *w, uint32_t layer, bool stay, bnt_tap_fn tap, 
         float *const states = w->states + t * values;
         float *const x = stay ? w->text : states;
         if (stay) memcpy(x, states, values * sizeof *x);
-        status = bnt_forward_layer(&f, layer, x, w->sequence, err);
+        status = bnt_pulse_ask(&w->pulse, err);
+        if (!status) status = bnt_forward_layer(&f, layer, x, w->sequence, err);
     }
     return status;
 }

@@ -6,6 +6,7 @@
  */
 #ifndef BNT_SESSION_WALK_H
 #define BNT_SESSION_WALK_H
+#include "base/pulse.h"
 #include "session/kv.h"
 
 typedef struct bnt_walk {
@@ -17,6 +18,8 @@ typedef struct bnt_walk {
     float *states;               /* (n_tokens, n_embd) owns: what the next layer is given */
     float *text;                 /* (sequence, n_embd) owns: of one text under way */
     uint32_t n_tokens, sequence; /* of all texts, of each text */
+    bnt_pulse pulse;             /* asked before each text; set by the walk's owner. A step that
+                                    ends early leaves the states of no layer */
 } bnt_walk;
 
 /* Begins with the embeddings of tokens, cut into texts of `sequence` tokens, each at positions

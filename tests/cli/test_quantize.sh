@@ -106,6 +106,26 @@ run quantize "$MODEL" "$T/a.gguf" --method imatrix --calibrate "$T/text"
 check "imatrix: exit 0" [ "$rc" -eq 0 ]
 run quantize "$MODEL" "$T/b.gguf" --imatrix "$T/i.gguf"
 check "imatrix from a file: exit 0" [ "$rc" -eq 0 ]
+# What lies beside the output and is not of this run is told of, and not used; nothing stays.
+echo "nothing of ours" >"$T/again.gguf.bantam-part.state"
+echo "nor this" >"$T/again.gguf.bantam-part"
+run quantize "$MODEL" "$T/again.gguf" --calibrate "$T/text"
+check "a foreign part: exit 0" [ "$rc" -eq 0 ]
+check "a foreign part is told of" contains "$T/err" "is not gone on with: "
+check "and changes nothing" cmp -s "$T/gptq.gguf" "$T/again.gguf"
+check "no part stays beside the output" [ ! -e "$T/again.gguf.bantam-part" ]
+check "nor its state" [ ! -e "$T/again.gguf.bantam-part.state" ]
+run quantize "$MODEL" "$T/turned.gguf" --calibrate "$T/text" --rotate-down --json
+check "rotation and text at once: exit 0" [ "$rc" -eq 0 ]
+check "the method is told" [ "$(json method)" = gptq ]
+check "and what outputs lost" [ -n "$(grep output_loss "$T/out")" ]
+check "what is turned loses less than b4 by itself" \
+    awk -v a="$(divergence "$T/turned.gguf")" -v b="$(divergence "$T/b4.gguf")" 'BEGIN { exit !(a < 0.8 * b) }'
+run eval "$T/gptq.gguf" --against "$MODEL" --text "$T/other" --report "$T/eval.html"
+check "a page of an evaluation: exit 0" [ "$rc" -eq 0 ]
+check "its figures are on it" contains "$T/eval.html" "its predictions diverge"
+check "and its tensors" contains "$T/eval.html" "blk.0.ffn_down.weight"
+expect "a page without a reference" 2 eval "$T/gptq.gguf" --perplexity "$T/other" --report "$T/x.html"
 if [ -n "${BANTAM_EMULATOR:-}" ]; then
     echo "skipped 9 cases: budgets take too long here"
 else

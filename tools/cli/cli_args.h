@@ -61,7 +61,7 @@ typedef struct cli_args {
     bool tensors;           /* inspect */
     const char *perplexity; /* eval */
     struct {                /* eval */
-        const char *against, *text, *choice;
+        const char *against, *text, *choice, *report;
     } eval;
     uint32_t prompt, predict; /* bench */
     uint32_t repeat, depth;   /* bench */

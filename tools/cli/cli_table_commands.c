@@ -142,6 +142,8 @@ const cli_command cli_commands[CLI_N_COMMANDS] = {
               "bantam eval model.gguf --perplexity wiki.txt --ctx 512 --json"},
              {"What four bits have cost",
               "bantam eval model-q4.gguf --against model-f16.gguf --text wiki.txt"},
+             {"The same as a page with pictures",
+              "bantam eval q4.gguf --against f16.gguf --text wiki.txt --report p.html"},
              {"How many questions it answers",
               "bantam eval model.gguf --choice arc-easy.jsonl --json"},
              {NULL, NULL}},

@@ -4,6 +4,7 @@
 #include "cli_commands.h"
 #include "cli_engine.h"
 #include "cli_out.h"
+#include "cli_report.h"
 #include "cli_signal.h"
 
 #include <inttypes.h>
@@ -128,6 +129,56 @@ static void put_comparison(const bantam_comparison *c, bool json)
                c->change_mean, c->change_error, c->change_rms);
 }
 
+/* ---- a page about both ------------------------------------------------------------------- */
+
+typedef struct paging {
+    cli_report report;
+    bool no_memory;
+} paging;
+
+static void on_tensor(void *user, const bantam_quantized *t)
+{
+    paging *const p = user;
+    const double loss = t->squared_values > 0.0 ? t->squared_error / t->squared_values : 0.0;
+    if (!cli_report_add(&p->report, t->name, t->type, t->n_values, t->bytes, loss)) {
+        p->no_memory = true;
+    }
+}
+
+static bool on_page_progress(void *user, uint64_t done, uint64_t total)
+{
+    const paging *const p = user;
+    cli_progress("report", done, total);
+    return !cli_signal_caught() && !p->no_memory;
+}
+
+/* What the figures say, and tensor by tensor how far the weights are from the reference's. */
+static int write_page(const cli_args *args, const bantam_comparison *found)
+{
+    char is[PATH_MAX], was[PATH_MAX];
+    bantam_error err = {0};
+    paging p = {.no_memory = false};
+    int status = cli_locate(args->words[0], is);
+
+    if (!status) status = cli_locate(args->eval.against, was);
+    if (status) return status;
+    cli_signal_watched(true);
+    const bantam_status failed =
+        bantam_compare_weights(is, was, on_tensor, on_page_progress, &p, &err);
+    status = p.no_memory ? cli_fail_with(BANTAM_ERR_NOMEM, "out of memory for the report")
+                         : cli_signal_end(failed, &err);
+    p.report.model = was;
+    p.report.made = is;
+    p.report.bytes_before = (uint64_t)cli_file_bytes(was);
+    p.report.bytes_after = (uint64_t)cli_file_bytes(is);
+    p.report.compared = found;
+    p.report.text = args->eval.text;
+    if (!status && cli_report_write(&p.report, args->eval.report, &err))
+        status = cli_fail(&err);
+    cli_report_free(&p.report);
+    return status;
+}
+
 /* The reference's command line: the same, but that what corrects the model is not for it. */
 static cli_args reference_args(const cli_args *args)
 {
@@ -161,6 +212,7 @@ static int compare(const cli_args *args, cli_engine *e, cli_engine *reference)
     if (has_figures(failed, &err, found.n_tokens, args->eval.text, &status)) {
         put_comparison(&found, args->json);
     }
+    if (!status && args->eval.report) status = write_page(args, &found);
     return status;
 }
 
@@ -186,6 +238,9 @@ int cli_eval(const cli_args *args)
     if (args->eval.against && !args->eval.text) return cli_usage("--text FILE is missing");
     if (!args->eval.against && args->eval.text) {
         return cli_usage("--text goes with --against REFERENCE");
+    }
+    if (args->eval.report && (!args->eval.against || !args->n_words)) {
+        return cli_usage("--report goes with a MODEL and --against REFERENCE");
     }
     if (args->context == 1) return cli_usage("--ctx: a window wants two tokens or more");
     if (args->eval.choice) return cli_eval_choice(args);

@@ -10,6 +10,8 @@
 #include "cli_rotate.h"
 #include "cli_signal.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,10 +21,15 @@ typedef struct quantizing {
     bool no_memory;  /* for the report */
     bool paged;      /* report is to be written */
     cli_report report;
-    time_t began; /* the stage of so much work */
-    uint64_t total;
+    time_t began; /* the stage of so much work, and how much of it was done then */
+    uint64_t total, before;
+    const char *out;
+    char method[16];
+    uint64_t text_tokens;
     uint64_t n_tensors, n_values, bytes;
     double squared_error, squared_values;
+    double divergence; /* sum over the tensors it was measured for, if any */
+    bool measured;
 } quantizing;
 
 static bool on_progress(void *user, uint64_t done, uint64_t total)
@@ -34,19 +41,53 @@ static bool on_progress(void *user, uint64_t done, uint64_t total)
     if (q->total != total) {
         q->began = now;
         q->total = total;
+        q->before = done;
     }
     const double seconds = difftime(now, q->began);
-    if (seconds >= 3.0 && done > 0) {
+    if (seconds >= 3.0 && done > q->before) {
         snprintf(what, sizeof what, "quantize, %.0f s left,",
-                 seconds * (double)(total - done) / (double)done);
+                 seconds * (double)(total - done) / (double)(done - q->before));
     }
     cli_progress(what, done, total);
     return !cli_signal_caught() && !q->no_memory;
 }
 
+/* What is going to be done; at a terminal, and wherever more is asked for. */
+static bool on_plan(void *user, const bantam_quantize_plan *p)
+{
+    quantizing *q = user;
+    char what[160];
+
+    snprintf(q->method, sizeof q->method, "%s", p->method);
+    q->text_tokens = p->calibration_tokens;
+    snprintf(what, sizeof what,
+             "%s, %" PRIu64 " tensors, %" PRIu64 " tokens of text: %.1f MB, about %.0f MB of "
+             "memory",
+             p->method, p->n_tensors, p->calibration_tokens, (double)p->file_bytes / 1e6,
+             (double)p->memory_bytes / 1e6);
+    if (cli_err_is_terminal())
+        cli_note("%s", what);
+    else
+        cli_verbose("%s", what);
+    if (p->refused) {
+        cli_note("what lies beside %s is not gone on with: %s", q->out, p->refused);
+    } else if (p->goes_on) {
+        cli_note("going on where an earlier run was: %" PRIu64 " of %" PRIu64
+                 " tensors are done",
+                 p->tensors_done, p->n_tensors);
+    }
+    return true;
+}
+
 static double share(double error, double values)
 {
     return values > 0.0 ? error / values : 0.0;
+}
+
+/* Only what is known is told. */
+static void put_measured(json_t *to, const char *name, double value)
+{
+    if (!isnan(value)) json_object_set_new(to, name, cli_json_real(value));
 }
 
 static void on_tensor(void *user, const bantam_quantized *t)
@@ -74,6 +115,12 @@ static void on_tensor(void *user, const bantam_quantized *t)
                             json_stringn(t->name.data, t->name.size), "from", t->from, "type",
                             t->type, "values", (json_int_t)t->n_values, "bytes",
                             (json_int_t)t->bytes, "nmse", nmse);
+    put_measured(one, "output_loss", t->output_loss);
+    put_measured(one, "kl", t->divergence);
+    if (!isnan(t->divergence)) {
+        q->divergence += t->divergence;
+        q->measured = true;
+    }
     if (!one || json_array_append_new(q->tensors, one)) q->no_memory = true;
 }
 
@@ -89,9 +136,11 @@ static void put_report(quantizing *q, const char *path, double bytes)
                   (json_int_t)q->n_values, "bytes", (json_int_t)q->bytes, "bits_per_weight",
                   bits_per_weight(q), "nmse", share(q->squared_error, q->squared_values));
 
-    cli_put_json(json_pack("{s:o,s:I,s:o,s:o}", "path",
-                           cli_json_text((bantam_text){path, strlen(path)}), "bytes",
-                           (json_int_t)bytes, "totals", totals, "tensors", q->tensors));
+    if (q->measured) put_measured(totals, "kl", q->divergence);
+    cli_put_json(json_pack(
+        "{s:o,s:I,s:s,s:I,s:o,s:o}", "path", cli_json_text((bantam_text){path, strlen(path)}),
+        "bytes", (json_int_t)bytes, "method", q->method, "calibration_tokens",
+        (json_int_t)q->text_tokens, "totals", totals, "tensors", q->tensors));
     q->tensors = NULL;
 }
 
@@ -118,6 +167,7 @@ static int make(const cli_args *args, const char *in, quantizing *q)
         .rotation = cli_rotation(args, &rotation),
         .progress = on_progress,
         .report = on_tensor,
+        .plan = on_plan,
         .user = q,
     };
 
@@ -136,10 +186,7 @@ static int write_page(const cli_args *args, quantizing *q, const char *in)
 
     q->report.model = in;
     q->report.made = args->words[1];
-    q->report.method = args->quantize.method    ? args->quantize.method
-                       : args->quantize.texts.n ? "gptq"
-                       : args->quantize.imatrix ? "imatrix"
-                                                : "rtn";
+    q->report.method = q->method;
     q->report.bytes_before = (uint64_t)cli_file_bytes(in);
     q->report.bytes_after = (uint64_t)cli_file_bytes(args->words[1]);
     return cli_report_write(&q->report, args->quantize.report, &err) ? cli_fail(&err) : 0;
@@ -157,6 +204,7 @@ int cli_quantize(const cli_args *args)
         q.tensors = json_array();
         if (!q.tensors) return cli_fail_with(BANTAM_ERR_NOMEM, "out of memory");
     }
+    q.out = out;
     q.paged = args->quantize.report != NULL;
     status = make(args, in, &q);
     if (!status && q.paged) status = write_page(args, &q, in);
