@@ -371,8 +371,7 @@ static void improve_block(course *r, bnt_matmul *mm, size_t n_groups)
 }
 
 static bantam_status each_block(course *r, bnt_matmul *mm, size_t n_groups,
-                                void (*work)(course *, bnt_matmul *, size_t),
-                                bantam_error *err)
+                                void (*work)(course *, bnt_matmul *, size_t), bantam_error *err)
 {
     bantam_status status = BANTAM_OK;
     for (r->at = 0; !status && r->at < r->f->n; r->at += BLOCK) {

@@ -19,9 +19,6 @@ for how in --rotate --rotate-down "--rotate --rotate-seeds 3"; do
 done
 expect "a model that is rotated already" 1 convert "$T/turned.gguf" "$T/again.gguf" --rotate
 check "and no file is left" [ ! -e "$T/again.gguf" ]
-expect "a rotation and a text" 1 quantize "$MODEL" "$T/again.gguf" --rotate \
-    --calibrate "$SHARED/data/tinystories-eval-200.txt"
-check "which names the way" grep -q "convert --rotate" "$T/err"
 run quantize "$MODEL" "$T/small.gguf" --type b8 --rotate-down
 check "a quantized one: exit 0" [ "$rc" -eq 0 ]
 "$BANTAM" logits "$T/small.gguf" --tokens 5,6,7 -o "$T/small.f32"

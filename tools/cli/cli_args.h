@@ -33,7 +33,7 @@ typedef struct cli_args {
     cli_texts lora;
 
     uint32_t max_tokens;
-    const char *system, *tools, *force;
+    const char *system, *messages, *tools, *force;
     const char *save_state, *load_state;
     struct { /* run */
         const char *prompts;

@@ -33,22 +33,35 @@ int cli_prefix_open(cli_engine *e, const cli_args *args)
     return bantam_prefixes_open(&e->prefixes, &o, &err) ? cli_fail(&err) : CLI_OK;
 }
 
-bantam_status cli_chat_tokens(const bantam_tokenizer *tokenizer, json_t *messages,
-                              json_t *tools, cli_ids *out, bantam_error *err)
+bantam_status cli_chat_text(const bantam_tokenizer *tokenizer, json_t *messages, json_t *tools,
+                            cli_buf *out, bantam_error *err)
 {
     json_t *root = json_pack("{s:O,s:b}", "messages", messages, "add_generation_prompt", true);
-    cli_buf text;
 
-    *out = (cli_ids){0};
     if (tools) json_object_set(root, "tools", tools);
     char *json = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (!json) cli_out_of_memory();
-    bantam_status status = cli_render(tokenizer, (bantam_text){json, strlen(json)}, &text, err);
+    const bantam_status status =
+        cli_render(tokenizer, (bantam_text){json, strlen(json)}, out, err);
     free(json);
-    if (status) return status;
-    status = cli_tokenize_chat(tokenizer, (bantam_text){text.data, text.size}, out, err);
+    return status;
+}
+
+bantam_status cli_chat_tokens(const cli_engine *e, json_t *messages, json_t *tools,
+                              cli_ids *out, bantam_error *err)
+{
+    json_t *told = tools ? cli_tools_told(e, messages, tools, err) : json_incref(messages);
+    cli_buf text = {0};
+
+    *out = (cli_ids){0};
+    if (!told) return err->status;
+    bantam_status status = cli_chat_text(e->tokenizer, told, tools, &text, err);
+    if (!status) {
+        status = cli_tokenize_chat(e->tokenizer, (bantam_text){text.data, text.size}, out, err);
+    }
     cli_buf_free(&text);
+    json_decref(told);
     return status;
 }
 
@@ -83,7 +96,8 @@ static size_t shared_with(const cli_engine *e, const json_t *messages, json_t *t
 
     if (cli_begins_with_system(messages)) json_array_append(other, json_array_get(messages, 0));
     json_array_append_new(other, json_pack("{s:s,s:s}", "role", "user", "content", words));
-    const bantam_status failed = cli_chat_tokens(e->tokenizer, other, tools, &rendered, NULL);
+    bantam_error err = {0};
+    const bantam_status failed = cli_chat_tokens(e, other, tools, &rendered, &err);
     json_decref(other);
     const size_t n = failed ? 0 : common(&rendered, ids, most);
     free(rendered.items);

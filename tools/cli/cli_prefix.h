@@ -15,10 +15,16 @@ size_t cli_prefix_shared(const cli_engine *e, const cli_args *args, const json_t
 /* Whether the first message is what the model is told first. */
 bool cli_begins_with_system(const json_t *messages);
 
-/* A chat as tokens: [{"role","content"}] and tools (may be NULL), rendered for the model to
- * answer. The caller frees out->items. */
-bantam_status cli_chat_tokens(const bantam_tokenizer *tokenizer, json_t *messages,
-                              json_t *tools, cli_ids *out, bantam_error *err);
+/* A chat rendered for the model to answer: [{"role","content"}] and tools, which may be NULL.
+ */
+bantam_status cli_chat_text(const bantam_tokenizer *tokenizer, json_t *messages, json_t *tools,
+                            cli_buf *out, bantam_error *err);
+/* The same as tokens; where the template knows no tools the messages say what they are. The
+ * caller frees out->items. */
+bantam_status cli_chat_tokens(const cli_engine *e, json_t *messages, json_t *tools,
+                              cli_ids *out, bantam_error *err);
+/* The messages as this model is told of the tools; NULL where that fails. */
+json_t *cli_tools_told(const cli_engine *e, json_t *messages, json_t *tools, bantam_error *err);
 
 /* Feeds all of a prompt, n_shared tokens of which may be kept; says with -v what was done.
  * *n_found is how many were not computed. */

@@ -7,6 +7,7 @@
 
 typedef struct cli_prompt {
     bantam_text text;
+    json_t *messages;   /* in place of text and system; NULL: none */
     const char *system; /* NULL: none */
     json_t *tools;      /* NULL: none */
     bool raw;           /* no chat */

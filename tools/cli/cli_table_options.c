@@ -312,6 +312,11 @@ const cli_option cli_options[] = {
      NULL, NULL, 0, 0, AT(system)},
     {"tools", 0, CLI_FILE, CLI_GROUP_ANSWER, ANSWERS, "FILE.json",
      "an array of tools that the model may call", NULL, NULL, 0, 0, AT(tools)},
+    {"messages", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE.json",
+     "a conversation to answer, in place of PROMPT: an array of {\"role\",\"content\"}, also "
+     "of "
+     "calls (\"tool_calls\") and what they gave (role \"tool\")",
+     NULL, NULL, 0, 0, AT(messages)},
     {"raw", 0, CLI_FLAG, CLI_GROUP_ANSWER, IN(RUN), NULL,
      "no chat template: continue the prompt", NULL, NULL, 0, 0, AT(raw)},
     {"stop", 0, CLI_TEXTS, CLI_GROUP_ANSWER, ANSWERS, "TEXT",

@@ -1,11 +1,12 @@
-/* cli_tools.c - tools that a model may call: the file that names them, the calls it answers
- * with.
+/* cli_tools.c - tools that a model may call: the file that names them, how the model is told,
+ * the calls it answers with.
  */
 #include "cli_answer.h"
+#include "cli_prefix.h"
 
 #include <string.h>
 
-int cli_tools_read(const char *path, json_t **out)
+int cli_list_read(const char *path, const char *member, json_t **out)
 {
     cli_buf text;
     bantam_error err = {0};
@@ -19,66 +20,94 @@ int cli_tools_read(const char *path, json_t **out)
         return cli_fail_with(BANTAM_ERR_FORMAT, "%s: line %d: %s", path, where.line,
                              where.text);
     }
-    json_t *tools = json_is_object(root) ? json_object_get(root, "tools") : root;
-    if (!json_is_array(tools)) {
+    json_t *list = json_is_object(root) ? json_object_get(root, member) : root;
+    if (!json_is_array(list)) {
         json_decref(root);
         return cli_fail_with(BANTAM_ERR_FORMAT,
-                             "%s: expected an array of tools, or an object with \"tools\"",
-                             path);
+                             "%s: expected an array of %s, or an object with \"%s\"", path,
+                             member, member);
     }
-    *out = json_incref(tools);
+    *out = json_incref(list);
     json_decref(root);
     return CLI_OK;
 }
 
-/* One call, whatever the model calls its arguments. */
-static void add_call(json_t *calls, const json_t *call)
-{
-    json_t *name = json_object_get(call, "name");
-    json_t *arguments = json_object_get(call, "arguments");
+/* ---- what the model is told -------------------------------------------------------------- */
 
-    if (!arguments) arguments = json_object_get(call, "parameters");
-    if (!json_is_string(name) || !arguments) return;
-    json_array_append_new(calls, json_pack("{s:O,s:O}", "name", name, "arguments", arguments));
+static bool knows_tools(const cli_engine *e, json_t *messages, json_t *tools)
+{
+    cli_buf with = {0}, without = {0};
+    const bool rendered =
+        cli_chat_text(e->tokenizer, messages, tools, &with, NULL) == BANTAM_OK &&
+        cli_chat_text(e->tokenizer, messages, NULL, &without, NULL) == BANTAM_OK;
+    /* What does not go through the template as it is has to be told otherwise, too. */
+    const bool knows = rendered && (with.size != without.size ||
+                                    memcmp(with.data, without.data, with.size) != 0);
+    cli_buf_free(&with);
+    cli_buf_free(&without);
+    return knows;
 }
 
-static void add_calls(json_t *calls, const char *data, size_t size)
+static json_t *retold(bantam_call_syntax syntax, const char *tools, const char *messages,
+                      bantam_error *err)
 {
-    json_t *value = json_loadb(data, size, JSON_DISABLE_EOF_CHECK, NULL);
-    json_t *call;
-    size_t i;
+    const bantam_text t = {tools, strlen(tools)}, m = {messages, strlen(messages)};
+    size_t size = 0;
+    json_t *out = NULL;
+    cli_buf text = {0};
 
-    if (json_is_object(value)) add_call(calls, value);
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, call) add_call(calls, call);
+    bantam_status status = bantam_tools_messages(syntax, t, m, NULL, 0, &size, err);
+    if (status == BANTAM_ERR_FULL) {
+        cli_buf_reserve(&text, size);
+        status = bantam_tools_messages(syntax, t, m, text.data, size, &size, err);
     }
-    json_decref(value);
+    if (!status && !(out = json_loadb(text.data, size, JSON_ALLOW_NUL, NULL)))
+        cli_out_of_memory();
+    cli_buf_free(&text);
+    return out;
 }
 
-static size_t find(const char *data, size_t size, const char *what)
+json_t *cli_tools_told(const cli_engine *e, json_t *messages, json_t *tools, bantam_error *err)
 {
-    const size_t n = strlen(what);
+    const bantam_call_syntax syntax = bantam_calls_syntax(e->model);
+    const bool own = syntax == BANTAM_CALLS_SMOLLM2 || syntax == BANTAM_CALLS_DROIDCALL;
 
-    for (size_t at = 0; at + n <= size; at++) {
-        if (memcmp(data + at, what, n) == 0) return at;
-    }
-    return size;
+    if (!own || knows_tools(e, messages, tools)) return json_incref(messages);
+    char *const t = json_dumps(tools, JSON_COMPACT), *const m =
+                                                         json_dumps(messages, JSON_COMPACT);
+    if (!t || !m) cli_out_of_memory();
+    json_t *const out = retold(syntax, t, m, err);
+    free(t);
+    free(m);
+    return out;
 }
 
-json_t *cli_tool_calls(bantam_text answer)
-{
-    static const char *const marks[] = {"<tool_call>", "[TOOL_CALLS]", "<|python_tag|>"};
-    json_t *calls = json_array();
-    const char *data = answer.data;
-    size_t size = answer.size;
+/* ---- what it answers --------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        const size_t at = find(data, size, marks[i]);
-        if (at == size) continue;
-        data += at + strlen(marks[i]);
-        size -= at + strlen(marks[i]);
-        break;
+static bool add_call(void *user, const bantam_call_event *event)
+{
+    if (event->kind == BANTAM_CALL_FOUND) {
+        json_array_append_new(
+            user, json_loadb(event->text.data, event->text.size, JSON_ALLOW_NUL, NULL));
+    } else if (event->kind == BANTAM_CALL_MALFORMED) {
+        cli_note("no call, and so text: %s", event->reason);
     }
-    if (size > 0) add_calls(calls, data, size);
+    return true;
+}
+
+json_t *cli_tool_calls(const cli_engine *e, bantam_text answer)
+{
+    json_t *const calls = json_array();
+    bantam_call_syntax syntax = bantam_calls_syntax(e->model);
+    bantam_call_reader *reader = NULL;
+    bantam_error err = {0};
+
+    /* Models that were made for none of them use any. */
+    if (syntax == BANTAM_CALLS_SMOLLM2) syntax = BANTAM_CALLS_ANY;
+    bantam_status status = bantam_call_reader_open(&reader, syntax, &err);
+    if (!status) status = bantam_call_reader_feed(reader, answer, add_call, calls, &err);
+    if (!status) status = bantam_call_reader_end(reader, add_call, calls, &err);
+    bantam_call_reader_close(reader);
+    if (status) cli_note("calls of tools: %s", err.message);
     return calls;
 }

@@ -87,7 +87,7 @@ static bantam_status turn_tokens(chat *c, bantam_text line, cli_ids *ids, size_t
         return cli_tokenize(c->engine.tokenizer, line, position ? 0 : BANTAM_TOKENIZE_ADD, ids,
                             err);
     }
-    status = cli_chat_tokens(c->engine.tokenizer, c->messages, c->tools, ids, err);
+    status = cli_chat_tokens(&c->engine, c->messages, c->tools, ids, err);
     if (!status) *from = held(c, ids);
     return status;
 }
@@ -366,7 +366,7 @@ static int prepare(chat *c)
     int status = 0;
 
     if (c->args->logprobs > 0 && !c->args->json) return cli_usage("--logprobs needs --json");
-    if (c->args->tools) status = cli_tools_read(c->args->tools, &c->tools);
+    if (c->args->tools) status = cli_list_read(c->args->tools, "tools", &c->tools);
     if (!status) status = cli_engine_open(&c->engine, c->args, 0);
     if (!status) status = cli_prefix_open(&c->engine, c->args);
     if (!status) status = cli_answer_sampling(&c->engine, c->args);

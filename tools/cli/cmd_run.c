@@ -14,7 +14,7 @@ typedef struct run {
     cli_engine engine;
     cli_buf prompt;
     bool has_prompt;
-    json_t *tools;
+    json_t *tools, *messages;
     cli_ids tokens;
     cli_answer answer;
 } run;
@@ -23,6 +23,9 @@ static int check(const cli_args *args)
 {
     if (args->tokens.n > 0 && args->words[1]) {
         return cli_usage("--tokens stands in place of a prompt; both are given");
+    }
+    if (args->messages && (args->tokens.n > 0 || args->words[1] || args->system || args->raw)) {
+        return cli_usage("--messages stands in place of a prompt, --system and --tokens");
     }
     if (cli_args_given(args, "parallel")) return cli_usage("--parallel goes with --prompts");
     if (args->logprobs > 0 && !args->json) return cli_usage("--logprobs needs --json");
@@ -40,6 +43,10 @@ static int read_prompt(run *r)
     const char *word = r->args->words[1];
     bantam_error err = {0};
 
+    if (r->args->messages) {
+        r->has_prompt = true;
+        return cli_list_read(r->args->messages, "messages", &r->messages);
+    }
     if (r->args->tokens.n > 0 || (!word && r->args->load_state)) return 0;
     r->has_prompt = true;
     if (word && strcmp(word, "-") != 0) {
@@ -49,9 +56,8 @@ static int read_prompt(run *r)
     return cli_read_file("-", &r->prompt, &err) ? cli_fail(&err) : 0;
 }
 
-/* The prompt as a user's message, rendered. */
-static bantam_status chat_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out,
-                                 bantam_error *err)
+/* The prompt as a user's message, after the system's. */
+static json_t *make_messages(const cli_prompt *p)
 {
     json_t *messages = json_array();
 
@@ -62,7 +68,14 @@ static bantam_status chat_tokens(const cli_engine *e, cli_prompt *p, cli_ids *ou
     }
     json_array_append_new(
         messages, json_pack("{s:s,s:o}", "role", "user", "content", cli_json_text(p->text)));
-    const bantam_status status = cli_chat_tokens(e->tokenizer, messages, p->tools, out, err);
+    return messages;
+}
+
+static bantam_status chat_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out,
+                                 bantam_error *err)
+{
+    json_t *const messages = p->messages ? json_incref(p->messages) : make_messages(p);
+    const bantam_status status = cli_chat_tokens(e, messages, p->tools, out, err);
     if (!status && p->args) {
         p->n_shared = cli_prefix_shared(e, p->args, messages, p->tools, out);
     }
@@ -85,10 +98,12 @@ int cli_prompt_tokens(const cli_engine *e, cli_prompt *p, cli_ids *out)
         status = chat_tokens(e, p, out, &err);
     } else {
         if (!p->raw) cli_verbose("the model has no chat template: plain text");
-        if (p->system || p->tools) {
-            return cli_fail_with(BANTAM_ERR_UNSUPPORTED,
-                                 "--system and --tools need a chat template, %s has none",
-                                 e->path);
+        if (p->system || p->tools || p->messages) {
+            return cli_fail_with(
+                BANTAM_ERR_UNSUPPORTED,
+                "--system, --messages and --tools need a chat template, %s has "
+                "none",
+                e->path);
         }
         status = cli_tokenize(e->tokenizer, p->text, p->goes_on ? 0 : BANTAM_TOKENIZE_ADD, out,
                               &err);
@@ -100,6 +115,7 @@ static int make_tokens(run *r)
 {
     const bool goes_on = bantam_session_position(r->engine.session) > 0;
     cli_prompt p = {.text = {r->prompt.data, r->prompt.size},
+                    .messages = r->messages,
                     .system = r->args->system,
                     .tools = r->tools,
                     .raw = r->args->raw,
@@ -151,11 +167,12 @@ int cli_run(const cli_args *args)
     int status = args->many.prompts ? cli_run_many(args) : check(args);
 
     if (status || args->many.prompts) return status;
-    if (!args->words[1] && args->tokens.n == 0 && !args->load_state && isatty(STDIN_FILENO)) {
+    if (!args->words[1] && !args->messages && args->tokens.n == 0 && !args->load_state &&
+        isatty(STDIN_FILENO)) {
         return cli_chat(args);
     }
     status = read_prompt(&r);
-    if (!status && args->tools) status = cli_tools_read(args->tools, &r.tools);
+    if (!status && args->tools) status = cli_list_read(args->tools, "tools", &r.tools);
     if (!status) status = cli_engine_open(&r.engine, args, 0);
     if (!status) status = cli_prefix_open(&r.engine, args);
     if (!status) status = cli_answer_sampling(&r.engine, args);
@@ -171,5 +188,6 @@ int cli_run(const cli_args *args)
     cli_buf_free(&r.prompt);
     free(r.tokens.items);
     json_decref(r.tools);
+    json_decref(r.messages);
     return status;
 }

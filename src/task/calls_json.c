@@ -1,5 +1,5 @@
-/* tools_json.c - calls and definitions as JSON, whatever their author calls the members. */
-#include "task/tools.h"
+/* calls_json.c - calls and definitions as JSON, whatever their author calls the members. */
+#include "task/calls.h"
 
 #include <string.h>
 

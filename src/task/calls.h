@@ -1,8 +1,8 @@
-/* tools.h - calls of tools between the files that read, write and check them. The public part
+/* calls.h - calls of tools between the files that read, write and check them. The public part
  * is bantam/tools.h.
  */
-#ifndef BNT_TASK_TOOLS_H
-#define BNT_TASK_TOOLS_H
+#ifndef BNT_TASK_CALLS_H
+#define BNT_TASK_CALLS_H
 #include "bantam/tools.h"
 #include "base/json.h"
 

@@ -1,10 +1,10 @@
-/* tools_check.c - calls held against the definitions of what may be called.
+/* calls_check.c - calls held against the definitions of what may be called.
  *
  * Types are named as JSON schema has them, or as Python has them in DroidCall's and others'
  * definitions: "string", "str", "List[str]", "Optional[Dict[str, Any]]". A type that is neither
  * holds for every value.
  */
-#include "task/tools.h"
+#include "task/calls.h"
 
 #include <string.h>
 

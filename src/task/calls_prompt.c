@@ -1,9 +1,9 @@
-/* tools_prompt.c - which syntax a model has, and messages for templates that know no tools.
+/* calls_prompt.c - which syntax a model has, and messages for templates that know no tools.
  *
  * What is said to SmolLM2 is its authors' text for calling functions; what is said to PhoneLM
  * is the prompt of DroidCall's training in its short form, `code_short` (arXiv 2412.00402).
  */
-#include "task/tools.h"
+#include "task/calls.h"
 
 #include "base/limits.h"
 

@@ -1,11 +1,11 @@
-/* tools_read.c - calls found in answers while these are written.
+/* calls_read.c - calls found in answers while these are written.
  *
  * Text is passed on as it comes, but for a tail that may be the beginning of a mark. Behind a
  * mark, or where a call may stand bare at the start of an answer, bytes are held until brackets
  * say that the call is whole; then they are parsed at once. What is scanned is not scanned
  * again, so that the work grows with the bytes alone.
  */
-#include "task/tools.h"
+#include "task/calls.h"
 
 #include "base/mem.h"
 

@@ -1,11 +1,11 @@
-/* tools_python.c - calls in Python's words, turned into JSON.
+/* calls_python.c - calls in Python's words, turned into JSON.
  *
  * The text is gone over once, token by token: quotes, numbers and the three names become
  * JSON's, tuples become arrays, trailing commas fall away. What brackets are open is kept on a
  * small stack; whether keys and values stand where they should is left to the JSON parser after
  * it.
  */
-#include "task/tools.h"
+#include "task/calls.h"
 
 #include "base/utf8.h"
 

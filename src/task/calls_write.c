@@ -1,5 +1,5 @@
-/* tools_write.c - calls as a model of each family would write them. */
-#include "task/tools.h"
+/* calls_write.c - calls as a model of each family would write them. */
+#include "task/calls.h"
 
 #include <inttypes.h>
 #include <stdio.h>
