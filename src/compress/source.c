@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/pages.h"
 #include "base/text.h"
 #include "compress/convert_parts.h"
 #include "format/grow.h"
@@ -235,17 +234,7 @@ void bnt_source_release(const bnt_source *s, const bnt_source_tensor *t)
 {
     uint64_t bytes = 0;
     if (!bnt_type_bytes(t->type, bnt_source_rows(t), t->dims[0], &bytes)) return;
-    for (size_t i = 0; i < bnt_archive_n_files(s->archive); i++) {
-        const bnt_map *const map = bnt_archive_file_map(s->archive, i);
-        const uint8_t *const data = bnt_map_data(map);
-        const size_t size = bnt_map_size(map);
-        bnt_map_stamp stamp; /* what has none is no file's */
-        if (t->data < data || t->data >= data + size || !bnt_map_stamp_of(map, &stamp)) {
-            continue;
-        }
-        const size_t left = size - (size_t)(t->data - data);
-        bnt_pages_release(t->data, bytes < left ? (size_t)bytes : left);
-    }
+    bnt_archive_release(s->archive, t->data, bytes);
 }
 
 /* Inside a head of which n rows are turned, 2 i + j comes from j n / 2 + i. */

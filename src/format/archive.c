@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "format/archive_parts.h"
 #include "format/builtin.h"
 #include "format/grow.h"
@@ -243,6 +244,10 @@ bantam_status bnt_archive_open(bnt_archive **out, const char *path, bantam_error
     }
     a->is_folder = bnt_file_kind_of(path) == BNT_FILE_FOLDER;
     status = a->is_folder ? bnt_hf_folder_read(a, err) : open_file(a, err);
+    if (!status && a->config) {
+        status = bnt_packed_find(&a->packed, a, err);
+        if (status) bnt_fail_within(err, status, "%s: ", path);
+    }
     if (status) goto fail;
 
     const bnt_gguf *const gguf = bnt_archive_gguf(a);
@@ -262,6 +267,7 @@ fail:
 void bnt_archive_close(bnt_archive *a)
 {
     if (!a) return;
+    bnt_packed_close(a->packed);
     close_parts(a);
     bnt_free(a->parts);
     bnt_table_deinit(&a->names);
@@ -345,4 +351,23 @@ bantam_status bnt_archive_check(const bnt_archive *a, bantam_error *err)
         }
     }
     return BANTAM_OK;
+}
+
+bantam_status bnt_archive_unpack(const bnt_archive *a, bantam_error *err)
+{
+    return a->packed ? bnt_packed_unpack(a->packed, err) : BANTAM_OK;
+}
+
+void bnt_archive_release(const bnt_archive *a, const uint8_t *data, uint64_t bytes)
+{
+    for (size_t i = 0; a && i < a->n_parts; i++) {
+        const uint8_t *const file = bnt_map_data(a->parts[i].map);
+        const size_t size = bnt_map_size(a->parts[i].map);
+        bnt_map_stamp stamp; /* what has none is no file's */
+        if (data < file || data >= file + size || !bnt_map_stamp_of(a->parts[i].map, &stamp)) {
+            continue;
+        }
+        const size_t left = size - (size_t)(data - file);
+        bnt_pages_release(data, bytes < left ? (size_t)bytes : left);
+    }
 }

@@ -39,6 +39,13 @@ const bnt_tensor *bnt_archive_tensor_at(const bnt_archive *archive, size_t index
 /* By name, in constant time. NULL where absent. */
 const bnt_tensor *bnt_archive_find(const bnt_archive *archive, const char *name);
 
+/* Gives tensors that lie packed in their files (packed.h) values in memory; nothing to do for
+ * most archives, and the second time. Before that such tensors have no data. */
+bantam_status bnt_archive_unpack(const bnt_archive *archive, bantam_error *err);
+/* Lets the system take back the pages of bytes of a mapped file; they are read again when they
+ * are needed. Bytes that lie in memory alone stay, and all do where archive is NULL. */
+void bnt_archive_release(const bnt_archive *archive, const uint8_t *data, uint64_t bytes);
+
 /* BANTAM_ERR_IO once any mapped file was cut under us. */
 bantam_status bnt_archive_check(const bnt_archive *archive, bantam_error *err);
 

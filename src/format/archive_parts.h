@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/table.h"
 #include "format/archive.h"
+#include "format/packed.h"
 #include "format/safetensors.h"
 
 /* One file of weights: gguf or safetensors, the other NULL. */
@@ -27,6 +28,7 @@ struct bnt_archive {
     const bnt_tensor **tensors; /* (n_tensors), owns the table */
     size_t n_tensors;
     bnt_table names;
+    bnt_packed *packed; /* owns; NULL: every tensor lies in a file as it is */
 };
 
 /* Maps and parses one file and adds it. Messages begin with its path. */

@@ -53,6 +53,7 @@ bantam_status bnt_model_open(bnt_model **out, const bnt_archive *archive, bantam
 
     m->archive = archive;
     bantam_status status = bnt_config_read(&m->config, archive, rope, err);
+    if (!status) status = bnt_archive_unpack(archive, err);
     if (!status) status = bnt_weights_find(m, err);
     if (!status) status = open_rope(m, err);
     if (!status) status = bnt_model_turn(m, m->config.down_hadamard, err);

@@ -157,7 +157,8 @@ static void pack_piece(void *context, size_t index, uint32_t thread)
             r->sink.save, r->sink.data_at + item->offset + begin, piece, size);
         if (reason) r->reasons[thread] = reason;
     }
-    bnt_pages_release(rows, (size_t)(w->rows - first_row - rows_left) * w->row_bytes);
+    bnt_archive_release(r->p->model->archive, rows,
+                        (size_t)(w->rows - first_row - rows_left) * w->row_bytes);
 }
 
 static bool tell(const bnt_packing *p, size_t done_tasks)
@@ -324,7 +325,7 @@ static void install(const bnt_packing *p, bnt_pack *pack)
     for (size_t i = 0; i < p->n_items; i++) {
         const bnt_pack_item *const item = &p->items[i];
         bnt_matrix *const w = item->matrix;
-        bnt_pages_release(w->data, w->row_bytes * w->rows);
+        bnt_archive_release(m->archive, w->data, w->row_bytes * w->rows);
         put_in_place(m, w, item->type, data + item->offset, item->group_bytes);
         if (w == &m->embed) m->embed_copied = pack->pages;
     }
