@@ -307,13 +307,19 @@ static bantam_status look_for_marks(bantam_call_reader *r, bool final, bool *wai
 
 /* ---- where calls end --------------------------------------------------------------------- */
 
-/* Where `what` stands at or behind `from`; the end where it does not. */
-static size_t find(const bantam_call_reader *r, size_t from, const char *what)
+/* Where `what` stands at or behind `from` and before `limit`; the end where it does not. */
+static size_t find_before(const bantam_call_reader *r, size_t from, size_t limit,
+                          const char *what)
 {
-    for (size_t i = from; i < r->held.size; i++) {
+    for (size_t i = from; i < r->held.size && i < limit; i++) {
         if (matches(r, i, what) == strlen(what)) return i;
     }
     return r->held.size;
+}
+
+static size_t find(const bantam_call_reader *r, size_t from, const char *what)
+{
+    return find_before(r, from, r->held.size, what);
 }
 
 static bantam_text held(const bantam_call_reader *r, size_t begin, size_t end)
@@ -337,13 +343,15 @@ static bantam_status read_tags(bantam_call_reader *r, bool final, bool *waits)
 static bantam_status read_name(bantam_call_reader *r, bool final, bool *waits)
 {
     enum { LONGEST = 256 };
-    const size_t begin = strlen(CALLS);
-    while (r->at < r->held.size && bnt_calls_space(r->held.data[r->at]))
+    const size_t begin = strlen(CALLS), limit = begin + LONGEST;
+    while (r->at < r->held.size && r->at < limit && bnt_calls_space(r->held.data[r->at]))
         r->at++;
-    const bool list = r->at < r->held.size && memchr("[{", r->held.data[r->at], 2);
-    const size_t end = list ? r->at : find(r, r->at, ARGS);
+    const bool list =
+        r->at < r->held.size && r->at < limit && memchr("[{", r->held.data[r->at], 2);
+    const size_t end = list ? r->at : find_before(r, r->at, limit, ARGS);
 
-    *waits = end == r->held.size && !final && r->held.size - begin < LONGEST;
+    /* Looks no farther in a long piece than it would wait for in short ones. */
+    *waits = end == r->held.size && !final && r->held.size < limit + strlen(ARGS);
     if (*waits) return BANTAM_OK;
     if (end == r->held.size) {
         return tell_malformed(r, begin, "no list of calls and no name with [ARGS] follow");
@@ -497,9 +505,13 @@ bantam_status bantam_call_reader_feed(bantam_call_reader *r, bantam_text piece,
     enum { PORTION = 1 << 16 };
     bantam_status status = listen(r, fn, user, err);
 
-    for (size_t at = 0; at < piece.size && !status; at += PORTION) {
-        const size_t left = piece.size - at;
-        bnt_buf_put(&r->held, piece.data + at, left < PORTION ? left : PORTION);
+    for (size_t at = 0, n; at < piece.size && !status; at += n) {
+        /* No more than makes a call too long: it is so at the same byte in every piece. */
+        const size_t room = (size_t)BNT_CALLS_MAX_BYTES + 1 - r->held.size;
+        n = piece.size - at;
+        if (n > PORTION) n = PORTION;
+        if (n > room) n = room;
+        bnt_buf_put(&r->held, piece.data + at, n);
         status = bnt_buf_status(&r->held, "an answer", err);
         if (!status) status = go_on(r, false);
     }

@@ -634,6 +634,42 @@ static void endless_and_deep_calls_are_bounded(void **state)
     free(text);
 }
 
+/* A name of 256 bytes, spaces before a list, a call of 1 MiB: one byte less, as many, and some
+ * more, whole and in small pieces. */
+static void limits_are_the_same_whatever_the_cuts(void **state)
+{
+    static const struct {
+        bantam_call_syntax syntax;
+        const char *begin, *end;
+        char fill;
+        size_t limit; /* of all before the end */
+    } cases[] = {{BANTAM_CALLS_MISTRAL_V13, "[TOOL_CALLS]", "[ARGS]{}", 'x', 12 + 256},
+                 {BANTAM_CALLS_MISTRAL_V3, "[TOOL_CALLS]", "[]", ' ', 12 + 256},
+                 {BANTAM_CALLS_LLAMA3, "{\"name\":\"f\",\"parameters\":{\"a\":\"", "\"}} ", 'x',
+                  1 << 20}};
+    char *const text = malloc((1 << 20) + 4000);
+    (void)state;
+
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t more = 0; more < 3000; more += more < 12 ? 1 : 997) {
+            const size_t n = cases[i].limit - 6 + more;
+            memset(text, cases[i].fill, n);
+            memcpy(text, cases[i].begin, strlen(cases[i].begin));
+            memcpy(text + n, cases[i].end, strlen(cases[i].end));
+            const bantam_text all = {text, n + strlen(cases[i].end)};
+            const found whole = read_pieces(cases[i].syntax, all, all.size, NULL);
+            const found cut = read_pieces(cases[i].syntax, all, i < 2 ? 1 : 1013, NULL);
+            assert_true(json_equal(whole.calls, cut.calls));
+            assert_int_equal(whole.n_malformed, cut.n_malformed);
+            assert_string_equal(whole.reasons, cut.reasons);
+            json_decref(whole.calls);
+            json_decref(cut.calls);
+        }
+    }
+    free(text);
+}
+
 static void no_allocation_that_fails_is_taken_for_a_call(void **state)
 {
     bool done = false;
@@ -672,6 +708,7 @@ int main(void)
         cmocka_unit_test(smollm2_is_told_of_tools_calls_and_results_in_its_own_way),
         cmocka_unit_test(changed_answers_are_calls_or_text_whatever_the_cuts),
         cmocka_unit_test(endless_and_deep_calls_are_bounded),
+        cmocka_unit_test(limits_are_the_same_whatever_the_cuts),
         cmocka_unit_test(no_allocation_that_fails_is_taken_for_a_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

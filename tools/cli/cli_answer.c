@@ -230,7 +230,7 @@ json_t *cli_answer_json(const cli_answer *a, const cli_engine *e, const cli_args
     json_object_set_new(o, "found_tokens", json_integer((json_int_t)a->found_tokens));
     json_object_set_new(o, "completion_tokens", json_integer((json_int_t)a->n_tokens));
     json_object_set_new(o, "finish", json_string(cli_finish_name(a->finish)));
-    json_object_set_new(o, "tool_calls", args->tools ? cli_tool_calls(e, text) : json_array());
+    json_object_set_new(o, "tool_calls", args->tools ? cli_tool_calls(e, a) : json_array());
     if (a->n_tops > 0) json_object_set_new(o, "logprobs", json_logprobs(a));
     json_object_set_new(o, "timings",
                         json_pack("{s:f,s:f,s:f,s:f}", "load_ms", e->load_ms, "first_token_ms",

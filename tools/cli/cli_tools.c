@@ -95,8 +95,24 @@ static bool add_call(void *user, const bantam_call_event *event)
     return true;
 }
 
-json_t *cli_tool_calls(const cli_engine *e, bantam_text answer)
+/* The answer with the names of control tokens, which its text lacks: where vocabularies have
+ * the marks of calls, these are such tokens. */
+static void add_marked_text(const cli_engine *e, const cli_answer *a, cli_buf *out)
 {
+    size_t size = 0;
+
+    bantam_detokenize(e->tokenizer, a->tokens, a->n_tokens, BANTAM_DETOKENIZE_SPECIAL, NULL, 0,
+                      &size, NULL);
+    cli_buf_reserve(out, size);
+    if (bantam_detokenize(e->tokenizer, a->tokens, a->n_tokens, BANTAM_DETOKENIZE_SPECIAL,
+                          out->data, size, &size, NULL) == BANTAM_OK) {
+        out->size = size;
+    }
+}
+
+json_t *cli_tool_calls(const cli_engine *e, const cli_answer *a)
+{
+    cli_buf answer = {0};
     json_t *const calls = json_array();
     bantam_call_syntax syntax = bantam_calls_syntax(e->model);
     bantam_call_reader *reader = NULL;
@@ -105,9 +121,12 @@ json_t *cli_tool_calls(const cli_engine *e, bantam_text answer)
     /* Models that were made for none of them use any. */
     if (syntax == BANTAM_CALLS_SMOLLM2) syntax = BANTAM_CALLS_ANY;
     bantam_status status = bantam_call_reader_open(&reader, syntax, &err);
-    if (!status) status = bantam_call_reader_feed(reader, answer, add_call, calls, &err);
+    add_marked_text(e, a, &answer);
+    const bantam_text marked = {answer.data, answer.size};
+    if (!status) status = bantam_call_reader_feed(reader, marked, add_call, calls, &err);
     if (!status) status = bantam_call_reader_end(reader, add_call, calls, &err);
     bantam_call_reader_close(reader);
+    cli_buf_free(&answer);
     if (status) cli_note("calls of tools: %s", err.message);
     return calls;
 }
