@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "model/forward.h"
 #include "model/kv_row.h"
+#include "model/pack.h"
 
 typedef struct rig_options {
     bantam_rope rope;
@@ -13,6 +14,7 @@ typedef struct rig_options {
     uint32_t context; /* 0: 256 */
     uint32_t batch;   /* 0: 256 */
     uint32_t threads; /* 0: 1 */
+    bool packed;      /* weights as sessions have them: interleaved, inputs rounded */
     bool whole;       /* a slot for every position, in windowed layers too */
 } rig_options;
 
@@ -66,6 +68,8 @@ static inline void rig_open(rig *r, const char *path, rig_options o)
     r->kv.type = o.kv ? o.kv : BANTAM_KV_F32;
     if (bnt_archive_open(&r->archive, path, &err)) fail_msg("%s", err.message);
     if (bnt_model_open(&r->model, r->archive, o.rope, &err)) fail_msg("%s", err.message);
+    const bnt_pack_options in_memory = {.no_cache = true};
+    if (o.packed && bnt_model_pack(r->model, &in_memory, &err)) fail_msg("%s", err.message);
     if (bnt_pool_open(&r->pool, threads, &err)) fail_msg("%s", err.message);
     if (bnt_arena_init(
             &r->scratch,
