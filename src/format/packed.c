@@ -84,6 +84,12 @@ static bantam_status read_stated(const json_t *config, stated *out, bantam_error
 
     *out = (stated){FP8, 0};
     if (bnt_text_is(how, "gptq")) {
+        if (form.size && !bnt_text_is(form, "gptq") && !bnt_text_is(form, "gptq_v2")) {
+            return bnt_fail(err, BANTAM_ERR_UNSUPPORTED,
+                            "quantization_config: checkpoint_format: expected gptq or gptq_v2, "
+                            "found %.*s",
+                            BNT_TEXT_ARG(form));
+        }
         out->method = bnt_text_is(form, "gptq_v2") ? GPTQ_V2 : GPTQ;
         return read_bits(q, out, err);
     }
@@ -417,34 +423,43 @@ static float scale_at(const bnt_tensor *scales, uint64_t at)
     return value;
 }
 
-/* One row as Q4_0: a half, then sixteen bytes of which the low nibbles come first. */
-static void unpack_exactly(const matrix *m, uint64_t row, uint8_t *out)
+/* One row as Q4_0: a half, then sixteen bytes of which the low nibbles come first. False where
+ * a scale is no number. */
+static bool unpack_exactly(const matrix *m, uint64_t row, uint8_t *out)
 {
+    bool finite = true;
     for (uint64_t at = 0; at < m->tensor.dims[0]; at += Q4_0_VALUES, out += Q4_0_BYTES) {
         const uint64_t scale = at / m->group * m->tensor.dims[1] + row;
+        finite = finite && isfinite(scale_at(m->scales, scale));
         memcpy(out, m->scales->data + 2 * scale, 2);
         for (uint64_t i = 0; i < Q4_0_VALUES / 2; i++) {
             out[2 + i] = (uint8_t)(code_at(m, row, at + i) |
                                    code_at(m, row, at + i + Q4_0_VALUES / 2) << 4);
         }
     }
+    return finite;
 }
 
-static void put_half(uint8_t *out, float value)
+/* False where the value is no number, or none that a half can have. */
+static bool put_half(uint8_t *out, float value)
 {
+    const float largest = 65504.0f;
     const uint16_t half = bnt_f32_to_f16(value);
     out[0] = (uint8_t)half;
     out[1] = (uint8_t)(half >> 8);
+    return fabsf(value) <= largest;
 }
 
-static void unpack_halves(const matrix *m, uint64_t row, uint8_t *out)
+static bool unpack_halves(const matrix *m, uint64_t row, uint8_t *out)
 {
+    bool finite = true;
     for (uint64_t i = 0; i < m->tensor.dims[0]; i++) {
         const uint64_t group = m->order ? word(m->order, i) : i / m->group;
         const int code = (int)code_at(m, row, i) - zero_at(m, row, group);
-        put_half(out + 2 * i,
-                 scale_at(m->scales, group * m->tensor.dims[1] + row) * (float)code);
+        const float scale = scale_at(m->scales, group * m->tensor.dims[1] + row);
+        finite = put_half(out + 2 * i, scale * (float)code) && finite;
     }
+    return finite;
 }
 
 /* e4m3 as hardware has it: no infinities, one NaN of either sign, exponents from -6. */
@@ -465,9 +480,7 @@ static bool unpack_fp8(const matrix *m, uint64_t row, uint8_t *out)
     bool finite = true;
 
     for (uint64_t i = 0; i < n; i++) {
-        const float value = e4m3(m->codes->data[row * n + i]) * scale;
-        finite = finite && fabsf(value) <= 65504.0f; /* the largest half */
-        put_half(out + 2 * i, value);
+        finite = put_half(out + 2 * i, e4m3(m->codes->data[row * n + i]) * scale) && finite;
     }
     return finite;
 }
@@ -490,9 +503,9 @@ static bantam_status unpack(matrix *m, bantam_error *err)
         if (m->method == FP8) {
             finite = unpack_fp8(m, r, out);
         } else if (t->type->id == BNT_TYPE_Q4_0) {
-            unpack_exactly(m, r, out);
+            finite = unpack_exactly(m, r, out);
         } else {
-            unpack_halves(m, r, out);
+            finite = unpack_halves(m, r, out);
         }
     }
     if (!finite) return refuse(m, err, "a value is no number, or too large for 16 bits");

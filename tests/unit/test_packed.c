@@ -285,6 +285,18 @@ static void parts_that_do_not_fit_are_refused(void **state)
     refused("{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":64}", whole, 4, "qzeros");
     refused("{\"quant_method\":\"aqlm\"}", whole, 4, "aqlm");
     refused("{\"quant_method\":\"awq\",\"version\":\"gemv\"}", whole, 4, "gemv");
+    refused("{\"quant_method\":\"gptq\",\"checkpoint_format\":\"marlin\"}", whole, 4, "marlin");
+    for (int i = 0; i < 3; i++) { /* as Q4_0 and as halves; the last is too large for these */
+        static const uint16_t bad[3] = {0x7E00, 0x7C00, 0x7BFF};
+        const uint16_t good = p.scales[1][3];
+        p.scales[1][3] = bad[i];
+        if (i < 2) refused(gptq, whole, 4, "w.weight: a value is no number");
+        p.qzeros[0] ^= 1;
+        p.qweight[4 * OUT + 3] = 0;
+        refused(gptq, whole, 4, "w.weight: a value is no number");
+        p.qzeros[0] ^= 1;
+        p.scales[1][3] = good;
+    }
     refused(gptq, whole, 1, "tensor w.weight: qzeros");
     refused(gptq, whole, 2, "tensor w.weight: scales");
     p.group[5] = 2;
