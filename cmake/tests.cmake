@@ -3,6 +3,7 @@
 # BANTAM_TIME_FACTOR lets those that bound processor time know how slow programs are here.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
+string(REPLACE ";" " " emulator "${CMAKE_CROSSCOMPILING_EMULATOR}")
 set(time_factor 1)
 if(CMAKE_CROSSCOMPILING OR BANTAM_SANITIZE)
     set(time_factor 20)
@@ -19,6 +20,9 @@ function(bantam_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 900
         ENVIRONMENT "BANTAM_TIME_FACTOR=${time_factor};BANTAM_CACHE=off") # no test leaves files
+    if(CMAKE_CROSSCOMPILING_EMULATOR) # some do less there
+        set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "BANTAM_EMULATOR=${emulator}")
+    endif()
 endfunction()
 
 if(BANTAM_TESTS)
@@ -103,7 +107,6 @@ if(BANTAM_TESTS AND BANTAM_TOOLS)
         target_link_libraries(${name} PRIVATE bantam_options PkgConfig::JANSSON Threads::Threads m)
         set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
     endforeach()
-    string(REPLACE ";" " " emulator "${CMAKE_CROSSCOMPILING_EMULATOR}")
     foreach(script ${cli_tests})
         get_filename_component(name ${script} NAME_WE)
         bantam_test(cli_${name} sh ${script})
