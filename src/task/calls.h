@@ -23,8 +23,10 @@ static inline bool bnt_calls_word(char c)
 bantam_status bnt_calls_from_python(bantam_text text, bnt_buf *out, bantam_error *err);
 /* A value in Python's words: {'a': (1, True)}. */
 bantam_status bnt_json_from_python(bantam_text text, bnt_buf *out, bantam_error *err);
-/* DroidCall's lines as an array of calls, without the dollar signs around them. */
-bantam_status bnt_calls_from_droidcall(bantam_text text, bnt_buf *out, bantam_error *err);
+/* DroidCall's lines as an array of calls, up to the dollar sign that ends them; *n_read of the
+ * bytes are they. */
+bantam_status bnt_calls_from_droidcall(bantam_text text, size_t *n_read, bnt_buf *out,
+                                       bantam_error *err);
 
 /* The calls of a JSON value, whatever its author calls their members: a new array of calls in
  * the shape of bantam/tools.h. */

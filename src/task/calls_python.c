@@ -135,7 +135,7 @@ static bool ends_argument(const scan *s, size_t at)
     if (take(&look, ')')) {
         while (look.at < s->size && (s->data[look.at] == ' ' || s->data[look.at] == '\r'))
             look.at++;
-        return look.at == s->size || s->data[look.at] == '\n';
+        return look.at == s->size || s->data[look.at] == '\n' || s->data[look.at] == '$';
     }
     if (!take(&look, ',')) return false;
     const char first = peek(&look);
@@ -166,21 +166,40 @@ static bool is_word(const char *word, size_t n, const char *what)
     return strlen(what) == n && memcmp(word, what, n) == 0;
 }
 
-/* A number as JSON has it: without a plus, digits on both sides of a point, no underscores.
- * What is no number is none afterwards either. */
-static void put_number(bnt_buf *out, const char *word, size_t n)
+static bool is_digit(const char *word, size_t n, size_t at)
 {
-    size_t i = 0;
+    return at < n && word[at] >= '0' && word[at] <= '9';
+}
 
-    if (word[0] == '+' || word[0] == '-') i = 1;
-    if (word[0] == '-') bnt_buf_putc(out, '-');
-    if (i < n && word[i] == '.') bnt_buf_putc(out, '0');
-    for (; i < n; i++) {
-        if (word[i] == '_') continue;
-        bnt_buf_putc(out, word[i]);
-        const bool digit = i + 1 < n && word[i + 1] >= '0' && word[i + 1] <= '9';
-        if (word[i] == '.' && !digit) bnt_buf_putc(out, '0');
+/* A number as JSON has it: without a plus, digits on both sides of a point, no underscores,
+ * which Python has between two digits. What else is no number JSON's parser refuses. */
+static bantam_status put_number(scan *s, const char *word, size_t n)
+{
+    const size_t begin = word[0] == '+' || word[0] == '-';
+
+    if (word[0] == '-') bnt_buf_putc(s->out, '-');
+    if (!is_digit(word, n, begin) &&
+        !(begin < n && word[begin] == '.' && is_digit(word, n, begin + 1))) {
+        return bad(s, "expected a number");
     }
+    if (word[begin] == '.') bnt_buf_putc(s->out, '0');
+    for (size_t i = begin; i < n; i++) {
+        if (word[i] == '_' && is_digit(word, n, i - 1) && is_digit(word, n, i + 1)) continue;
+        bnt_buf_putc(s->out, word[i]);
+        if (word[i] == '.' && !is_digit(word, n, i + 1)) bnt_buf_putc(s->out, '0');
+    }
+    return BANTAM_OK;
+}
+
+/* Behind a word that is none: what Python makes of it is for a program, not for a reader. */
+static bantam_status no_value(scan *s)
+{
+    const char next = s->at < s->size ? s->data[s->at] : '\0';
+
+    if (next == '(') return bad(s, "expected a value, not a call inside a call");
+    if (next == '"' || next == '\'')
+        return bad(s, "expected a value, not a string with a prefix");
+    return bad(s, "expected a value, not a name");
 }
 
 static bantam_status put_word(scan *s)
@@ -210,24 +229,33 @@ static bantam_status put_word(scan *s)
         bnt_buf_putc(s->out, '"');
         return BANTAM_OK;
     }
-    if (!strchr("+-.0123456789", word[0])) return bad(s, "expected a value");
-    put_number(s->out, word, n);
-    return BANTAM_OK;
+    if (!strchr("+-.0123456789", word[0])) return no_value(s);
+    return put_number(s, word, n);
 }
 
 /* ---- values and calls -------------------------------------------------------------------- */
 
+typedef struct level {
+    char closes; /* the bracket that does */
+    bool values, commas;
+} level;
+
 /* One bracket; what is open is on the stack, as the bracket that closes it. */
-static bantam_status put_bracket(scan *s, char c, char *stack, size_t *depth)
+static bantam_status put_bracket(scan *s, char c, level *stack, size_t *depth)
 {
     s->at++;
     if (c == '(' || c == '[' || c == '{') {
         if (*depth == BNT_CALLS_MAX_DEPTH) return bad(s, "too many brackets inside each other");
-        stack[(*depth)++] = c == '(' ? ')' : c == '[' ? ']' : '}';
+        stack[(*depth)++] = (level){.closes = c == '(' ? ')' : c == '[' ? ']' : '}'};
         bnt_buf_putc(s->out, c == '{' ? '{' : '[');
         return BANTAM_OK;
     }
-    if (*depth == 0 || stack[--*depth] != c) return bad(s, "a bracket that none opened");
+    if (*depth == 0 || stack[--*depth].closes != c) {
+        return bad(s, "a bracket that none opened");
+    }
+    if (c == ')' && stack[*depth].values && !stack[*depth].commas) {
+        return bad(s, "expected a tuple: a value alone has a comma behind it");
+    }
     bnt_buf_putc(s->out, c == '}' ? '}' : ']');
     return BANTAM_OK;
 }
@@ -235,7 +263,7 @@ static bantam_status put_bracket(scan *s, char c, char *stack, size_t *depth)
 /* One value, however many brackets it has. */
 static bantam_status put_value(scan *s)
 {
-    char stack[BNT_CALLS_MAX_DEPTH];
+    level stack[BNT_CALLS_MAX_DEPTH];
     size_t depth = 0;
     bool comma = false; /* one that is not written yet: it may be the last */
     bantam_status status = BANTAM_OK;
@@ -245,6 +273,8 @@ static bantam_status put_value(scan *s)
         const bool closes = c == ')' || c == ']' || c == '}';
         if (comma && !closes) bnt_buf_putc(s->out, ',');
         comma = false;
+        if (depth > 0 && c == ',') stack[depth - 1].commas = true;
+        if (depth > 0 && !closes && c != ',') stack[depth - 1].values = true;
         if (c == '\0') {
             return bad(s, "a value has no end");
         } else if (closes || c == '(' || c == '[' || c == '{') {
@@ -321,13 +351,14 @@ bantam_status bnt_calls_from_python(bantam_text text, bnt_buf *out, bantam_error
     return status;
 }
 
-bantam_status bnt_calls_from_droidcall(bantam_text text, bnt_buf *out, bantam_error *err)
+bantam_status bnt_calls_from_droidcall(bantam_text text, size_t *n_read, bnt_buf *out,
+                                       bantam_error *err)
 {
     scan s = {.data = text.data, .size = text.size, .out = out, .err = err, .droidcall = true};
     bantam_status status = BANTAM_OK;
 
     bnt_buf_putc(out, '[');
-    for (size_t n = 0; !status && more(&s); n++) {
+    for (size_t n = 0; !status && more(&s) && !take(&s, '$'); n++) {
         const size_t begin = s.at;
         while (s.at < s.size && bnt_calls_word(s.data[s.at]))
             s.at++;
@@ -342,5 +373,6 @@ bantam_status bnt_calls_from_droidcall(bantam_text text, bnt_buf *out, bantam_er
         bnt_buf_putc(out, '}');
     }
     bnt_buf_putc(out, ']');
+    *n_read = s.at;
     return status;
 }

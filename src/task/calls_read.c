@@ -8,6 +8,7 @@
 #include "task/calls.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -16,15 +17,16 @@ typedef enum reading {
     IN_TEXT,
     AFTER_CALL, /* white space and ; so far: another call may follow */
     IN_TAGS,    /* up to </tool_call> */
-    IN_NAME,    /* behind [TOOL_CALLS]: a list, or a name up to [ARGS] */
+    IN_NAME,    /* behind [TOOL_CALLS]: a list, or a name up to its arguments */
     IN_VALUE,   /* up to the bracket that closes the first */
-    TO_THE_END  /* DroidCall: dollar signs may stand in strings */
+    TO_THE_END  /* DroidCall: what ends a string is known behind it alone */
 } reading;
 
 static const char TAG[] = "<tool_call>", TAG_END[] = "</tool_call>";
 static const char CALLS[] = "[TOOL_CALLS]", ARGS[] = "[ARGS]", CALL_ID[] = "[CALL_ID]";
 static const char PYTHON[] = "<|python_tag|>";
 static const char *const MARKS[] = {TAG, CALLS, PYTHON};
+static const char not_text[] = "bytes that are not UTF-8";
 enum { N_MARKS = 3 };
 
 struct bantam_call_reader {
@@ -32,7 +34,9 @@ struct bantam_call_reader {
     reading now;
     bnt_buf held; /* own */
     size_t at;    /* in held: behind what was looked at */
+    size_t look;  /* bare_at: behind the white space that was looked at */
     size_t value; /* IN_VALUE: where the first bracket is */
+    size_t name;  /* of the function that a value has the arguments of; 0: it has the name */
     size_t depth; /* of brackets */
     char quote;   /* of the string that `at` is in, or 0 */
     bantam_call_fn fn;
@@ -74,8 +78,8 @@ static bantam_status tell(const bantam_call_reader *r, bantam_call_event event)
 static void drop(bantam_call_reader *r, size_t n)
 {
     r->held.size -= n;
-    if (r->held.size) memmove(r->held.data, r->held.data + n, r->held.size);
-    r->at = 0;
+    if (r->held.size && n) memmove(r->held.data, r->held.data + n, r->held.size);
+    r->at = r->look = 0;
 }
 
 static bantam_status tell_text(bantam_call_reader *r, size_t n)
@@ -174,13 +178,15 @@ bantam_status bnt_calls_parse(bantam_text text, json_t **out, bantam_error *err)
     return status;
 }
 
-static bantam_status parse_droidcall(bantam_text text, json_t **out, bantam_error *err)
+/* The calls of an answer, *n_read of whose bytes they are. */
+static bantam_status parse_droidcall(bantam_text text, size_t *n_read, json_t **out,
+                                     bantam_error *err)
 {
     json_t *value = NULL;
     bnt_buf json;
 
     bnt_buf_init(&json, 8 * (size_t)BNT_CALLS_MAX_BYTES);
-    bantam_status status = bnt_calls_from_droidcall(text, &json, err);
+    bantam_status status = bnt_calls_from_droidcall(text, n_read, &json, err);
     if (!status) status = bnt_buf_status(&json, "calls", err);
     if (!status) status = bnt_json_parse(&value, json.data, json.size, err);
     if (!status) status = bnt_calls_of_json(value, out, err);
@@ -189,16 +195,25 @@ static bantam_status parse_droidcall(bantam_text text, json_t **out, bantam_erro
     return status;
 }
 
-/* The first n bytes are a call where `call` of them parses. */
-static bantam_status settle(bantam_call_reader *r, size_t n, bantam_text call, bool droidcall)
+/* The first n bytes are these calls, or none where reading them failed. */
+static bantam_status settle_as(bantam_call_reader *r, size_t n, bantam_status status,
+                               json_t *calls, const bantam_error *why)
+{
+    if (!status) return tell_calls(r, n, calls);
+    if (status == BANTAM_ERR_NOMEM) return bnt_fail(r->err, status, "%s", why->message);
+    return tell_malformed(r, n, why->message);
+}
+
+/* The first n bytes are a call where `call`, of them or made of them, parses. Bytes that are no
+ * text are never mended: an argument would not be what the model wrote. */
+static bantam_status settle(bantam_call_reader *r, size_t n, bantam_text call)
 {
     bantam_error why = {0};
     json_t *calls = NULL;
-    const bantam_status status =
-        droidcall ? parse_droidcall(call, &calls, &why) : bnt_calls_parse(call, &calls, &why);
-    if (!status) return tell_calls(r, n, calls);
-    if (status == BANTAM_ERR_NOMEM) return bnt_fail(r->err, status, "%s", why.message);
-    return tell_malformed(r, n, why.message);
+
+    if (!bnt_utf8_valid(r->held.data, n)) return tell_malformed(r, n, not_text);
+    const bantam_status status = bnt_calls_parse(call, &calls, &why);
+    return settle_as(r, n, status, calls, &why);
 }
 
 /* ---- where calls begin ------------------------------------------------------------------- */
@@ -230,11 +245,12 @@ static void begin_mark(bantam_call_reader *r, int mark)
     r->at = r->value = strlen(MARKS[mark]);
     r->depth = 0;
     r->quote = 0;
+    r->name = 0;
 }
 
 /* What the byte at `at`, where a bare call could begin, is the beginning of: -1 where more
  * bytes must tell. */
-static int bare_at(const bantam_call_reader *r, size_t at, bool final)
+static int bare_at(bantam_call_reader *r, size_t at, bool final)
 {
     const char c = r->held.data[at];
     if (r->syntax == BANTAM_CALLS_DROIDCALL) {
@@ -244,11 +260,11 @@ static int bare_at(const bantam_call_reader *r, size_t at, bool final)
     }
     if (r->syntax > BANTAM_CALLS_PYTHONIC || r->syntax == BANTAM_CALLS_SMOLLM2) return 0;
     if (c != '[') return c == '{';
-    do
-        at++;
-    while (at < r->held.size && bnt_calls_space(r->held.data[at]));
-    if (at == r->held.size) return final ? 0 : -1;
-    const char next = r->held.data[at];
+    if (r->look <= at) r->look = at + 1;
+    while (r->look < r->held.size && bnt_calls_space(r->held.data[r->look]))
+        r->look++;
+    if (r->look == r->held.size) return final ? 0 : -1;
+    const char next = r->held.data[r->look];
     return next == '{' || (is_name(next) && (next < '0' || next > '9'));
 }
 
@@ -256,8 +272,9 @@ static int bare_at(const bantam_call_reader *r, size_t at, bool final)
 static bantam_status look_for_bare(bantam_call_reader *r, bool final, bool *waits)
 {
     const bool after = r->now == AFTER_CALL;
+    const bool joined = after && r->syntax <= BANTAM_CALLS_PYTHONIC; /* by ; */
     while (r->at < r->held.size &&
-           (bnt_calls_space(r->held.data[r->at]) || (after && r->held.data[r->at] == ';')))
+           (bnt_calls_space(r->held.data[r->at]) || (joined && r->held.data[r->at] == ';')))
         r->at++;
     *waits = true;
     if (r->at == r->held.size) {
@@ -285,6 +302,7 @@ static bantam_status look_for_bare(bantam_call_reader *r, bool final, bool *wait
     }
     r->at = r->value = r->depth = 0;
     r->quote = 0;
+    r->name = 0;
     r->now = r->syntax == BANTAM_CALLS_DROIDCALL ? TO_THE_END : IN_VALUE;
     if (mark < N_MARKS) begin_mark(r, mark);
     return status;
@@ -307,94 +325,148 @@ static bantam_status look_for_marks(bantam_call_reader *r, bool final, bool *wai
 
 /* ---- where calls end --------------------------------------------------------------------- */
 
-/* Where `what` stands at or behind `from` and before `limit`; the end where it does not. */
-static size_t find_before(const bantam_call_reader *r, size_t from, size_t limit,
-                          const char *what)
-{
-    for (size_t i = from; i < r->held.size && i < limit; i++) {
-        if (matches(r, i, what) == strlen(what)) return i;
-    }
-    return r->held.size;
-}
-
-static size_t find(const bantam_call_reader *r, size_t from, const char *what)
-{
-    return find_before(r, from, r->held.size, what);
-}
-
 static bantam_text held(const bantam_call_reader *r, size_t begin, size_t end)
 {
     return (bantam_text){r->held.data + begin, end - begin};
 }
 
-static bantam_status read_tags(bantam_call_reader *r, bool final, bool *waits)
-{
-    const size_t begin = strlen(TAG), n = strlen(TAG_END);
-    const size_t end = find(r, r->at, TAG_END);
+typedef enum sight {
+    SEES_NOTHING, /* to the end of what is held */
+    SEES_CLOSED,  /* the bracket that closes the first; at is behind it */
+    SEES_MARK,    /* a mark where no value can have one; at is before it */
+    SEES_TAG_END  /* </tool_call>; at is before it */
+} sight;
 
-    *waits = end == r->held.size && !final;
-    if (*waits) { /* the tag may have begun already */
-        r->at = end - begin < n ? begin : end - n + 1;
-        return BANTAM_OK;
+/* Whether a mark or </tool_call> stands at r->at; -1 where more bytes must tell. */
+static int sight_at(const bantam_call_reader *r, bool final, sight *seen)
+{
+    const size_t n = r->now == IN_TAGS ? matches(r, r->at, TAG_END) : 0;
+    if (n == strlen(TAG_END)) {
+        *seen = SEES_TAG_END;
+        return 1;
     }
-    return settle(r, end == r->held.size ? end : end + n, held(r, begin, end), false);
+    const int mark = mark_at(r, r->at, final);
+    *seen = SEES_MARK;
+    return mark < 0 || (n > 0 && !final) ? -1 : mark < N_MARKS;
 }
 
-static bantam_status read_name(bantam_call_reader *r, bool final, bool *waits)
-{
-    enum { LONGEST = 256 };
-    const size_t begin = strlen(CALLS), limit = begin + LONGEST;
-    while (r->at < r->held.size && r->at < limit && bnt_calls_space(r->held.data[r->at]))
-        r->at++;
-    const bool list =
-        r->at < r->held.size && r->at < limit && memchr("[{", r->held.data[r->at], 2);
-    const size_t end = list ? r->at : find_before(r, r->at, limit, ARGS);
-
-    /* Looks no farther in a long piece than it would wait for in short ones. */
-    *waits = end == r->held.size && !final && r->held.size < limit + strlen(ARGS);
-    if (*waits) return BANTAM_OK;
-    if (end == r->held.size) {
-        return tell_malformed(r, begin, "no list of calls and no name with [ARGS] follow");
-    }
-    r->at = r->value = list ? end : end + strlen(ARGS);
-    r->now = IN_VALUE;
-    return BANTAM_OK;
-}
-
-/* Goes on to the bracket that closes the first; true where it is found, and r->at behind it. */
-static bool scan_value(bantam_call_reader *r)
+/* Goes on to the bracket that closes the first, or to what ends a value before it is whole.
+ * What stands in a string is the string's, whatever it looks like; quotes are such only within
+ * brackets. */
+static sight scan_value(bantam_call_reader *r, bool final)
 {
     for (; r->at < r->held.size; r->at++) {
         const char c = r->held.data[r->at];
         if (r->quote) {
             if (c == '\\') {
-                if (r->at + 1 == r->held.size) return false;
+                if (r->at + 1 == r->held.size) return SEES_NOTHING;
                 r->at++;
             } else if (c == r->quote) {
                 r->quote = 0;
             }
-        } else if (c == '"' || c == '\'') {
+            continue;
+        }
+        if (c == '<' || c == '[') {
+            sight seen;
+            const int there = sight_at(r, final, &seen);
+            if (there < 0) return SEES_NOTHING;
+            if (there) return seen;
+        }
+        if (r->depth > 0 && (c == '"' || c == '\'')) {
             r->quote = c;
         } else if (strchr("[{(", c) && c) {
             r->depth++;
-        } else if (strchr("]})", c) && c && --r->depth == 0) {
+        } else if (r->depth > 0 && strchr("]})", c) && c && --r->depth == 0) {
             r->at++;
-            return true;
+            return SEES_CLOSED;
         }
     }
+    return SEES_NOTHING;
+}
+
+static bantam_status read_tags(bantam_call_reader *r, bool final, bool *waits)
+{
+    const size_t begin = strlen(TAG);
+    sight seen;
+
+    do { /* several values are as wrong as none, which is for the parser to say */
+        seen = scan_value(r, final);
+    } while (seen == SEES_CLOSED);
+    *waits = seen == SEES_NOTHING && !final;
+    if (*waits) return BANTAM_OK;
+    const size_t end = seen == SEES_NOTHING ? r->held.size : r->at;
+    return settle(r, seen == SEES_TAG_END ? end + strlen(TAG_END) : end, held(r, begin, end));
+}
+
+static size_t find_before(const bantam_call_reader *r, size_t from, size_t limit,
+                          const char *what)
+{
+    for (size_t i = from; i < limit; i++) {
+        if (matches(r, i, what) == strlen(what)) return i;
+    }
+    return limit;
+}
+
+/* The bracket at r->at, behind a name: [ARGS], the arguments themselves, or an id before both.
+ * False where it is none of them, or more bytes must tell. */
+static bool ends_name(bantam_call_reader *r, bool final, bool *waits)
+{
+    const size_t args = matches(r, r->at, ARGS), id = matches(r, r->at, CALL_ID);
+
+    *waits = false;
+    if (r->held.data[r->at] == '{' || args == strlen(ARGS)) {
+        r->name = r->value;
+        r->at += args;
+        r->value = r->at;
+        r->now = IN_VALUE;
+        return true;
+    }
+    if (id == strlen(CALL_ID) && find_before(r, r->value, r->at, CALL_ID) == r->at) {
+        r->at += id;
+        return true;
+    }
+    *waits = (args || id) && r->at + (args > id ? args : id) == r->held.size && !final;
     return false;
 }
 
-/* [TOOL_CALLS]name[ARGS]{...}, with [CALL_ID]id before [ARGS] in some versions, as JSON. */
-static bantam_status settle_named(bantam_call_reader *r, size_t name)
+/* Behind [TOOL_CALLS]: a list, or the name of a function and its arguments. No name has a
+ * bracket, so that another mark is another call. */
+static bantam_status read_name(bantam_call_reader *r, bool final, bool *waits)
 {
-    const size_t args = find(r, name, ARGS), id = find(r, name, CALL_ID);
-    const size_t end = id < args ? id : args;
+    enum { LONGEST = 256 };
+    static const char none[] = "no list of calls and no name with [ARGS] follow";
+    const size_t begin = strlen(CALLS), limit = begin + LONGEST;
+
+    while (r->at < r->held.size && r->at < limit && r->at == r->value &&
+           bnt_calls_space(r->held.data[r->at]))
+        r->value = ++r->at;
+    while (r->at < r->held.size && r->at < limit && !memchr("[{", r->held.data[r->at], 2))
+        r->at++;
+    *waits = r->at == r->held.size && !final;
+    if (*waits) return BANTAM_OK;
+    if (r->at == r->held.size || !memchr("[{", r->held.data[r->at], 2)) {
+        return tell_malformed(r, begin, none);
+    }
+    if (r->at == r->value) {
+        r->now = IN_VALUE;
+        return BANTAM_OK;
+    }
+    return ends_name(r, final, waits) || *waits ? BANTAM_OK : tell_malformed(r, r->at, none);
+}
+
+/* name{...} with [CALL_ID]id and [ARGS] or without, as JSON. */
+static bantam_status settle_named(bantam_call_reader *r)
+{
+    const size_t id = find_before(r, r->name, r->value, CALL_ID);
+    const size_t args = find_before(r, r->name, r->value, ARGS);
+    size_t end = id < args ? id : args;
     bnt_buf json;
 
+    while (end > r->name && bnt_calls_space(r->held.data[end - 1]))
+        end--;
     bnt_buf_init(&json, 8 * (size_t)BNT_CALLS_MAX_BYTES);
     bnt_buf_puts(&json, "{\"name\":");
-    bnt_json_put_string(&json, r->held.data + name, end - name);
+    bnt_json_put_string(&json, r->held.data + r->name, end - r->name);
     if (id < args) {
         const size_t begin = id + strlen(CALL_ID);
         bnt_buf_puts(&json, ",\"id\":");
@@ -404,7 +476,7 @@ static bantam_status settle_named(bantam_call_reader *r, size_t name)
     bnt_buf_put(&json, r->held.data + r->value, r->at - r->value);
     bnt_buf_putc(&json, '}');
     bantam_status status = bnt_buf_status(&json, "a call", r->err);
-    if (!status) status = settle(r, r->at, bnt_buf_text(&json), false);
+    if (!status) status = settle(r, r->at, bnt_buf_text(&json));
     bnt_buf_deinit(&json);
     return status;
 }
@@ -412,8 +484,9 @@ static bantam_status settle_named(bantam_call_reader *r, size_t name)
 /* Whether brackets without a mark before them, up to r->at, were meant to be a call. */
 static bool meant_as_call(const bantam_call_reader *r)
 {
-    return has_calls(held(r, r->value, r->at)) || find(r, r->value, "\"name\"") < r->at ||
-           find(r, r->value, "'name'") < r->at;
+    return has_calls(held(r, r->value, r->at)) ||
+           find_before(r, r->value, r->at, "\"name\"") < r->at ||
+           find_before(r, r->value, r->at, "'name'") < r->at;
 }
 
 static bantam_status read_value(bantam_call_reader *r, bool final, bool *waits)
@@ -422,36 +495,41 @@ static bantam_status read_value(bantam_call_reader *r, bool final, bool *waits)
     if (r->depth == 0) {
         while (r->at < r->held.size && bnt_calls_space(r->held.data[r->at]))
             r->at++;
-        if (r->at < r->held.size && !memchr("[{", r->held.data[r->at], 2)) {
+        if (r->at < r->held.size && !memchr(r->name ? "{{" : "[{", r->held.data[r->at], 2)) {
             return tell_malformed(r, r->at, "expected a call behind this mark");
         }
     }
-    const bool whole = scan_value(r);
-    *waits = !whole && !final;
+    const sight seen = scan_value(r, final);
+    *waits = seen == SEES_NOTHING && !final;
     if (*waits) return BANTAM_OK;
     if (r->value == 0 && !meant_as_call(r)) {
         r->now = IN_TEXT;
         return BANTAM_OK;
     }
-    if (!whole) return tell_malformed(r, r->held.size, "the answer ends inside a call");
-    if (r->value >= strlen(ARGS) && matches(r, r->value - strlen(ARGS), ARGS) == strlen(ARGS)) {
-        return settle_named(r, strlen(CALLS));
+    if (seen == SEES_NOTHING) {
+        return tell_malformed(r, r->held.size, "the answer ends inside a call");
     }
-    return settle(r, r->at, held(r, r->value, r->at), false);
+    if (seen == SEES_MARK) return tell_malformed(r, r->at, "another call begins inside it");
+    return r->name ? settle_named(r) : settle(r, r->at, held(r, r->value, r->at));
 }
 
-/* DroidCall's calls are an answer's all. */
+/* DroidCall's calls are an answer's beginning, up to the dollar sign where another call could
+ * stand; it may stand in strings, too. */
 static bantam_status read_to_the_end(bantam_call_reader *r, bool final, bool *waits)
 {
-    size_t begin = 0, end = r->held.size;
+    const size_t begin = r->held.data[0] == '$';
+    bantam_error why = {0};
+    json_t *calls = NULL;
+    size_t n = 0;
 
     *waits = !final;
     if (*waits) return BANTAM_OK;
-    while (end > 0 && bnt_calls_space(r->held.data[end - 1]))
-        end--;
-    if (r->held.data[begin] == '$') begin++;
-    if (end > begin && r->held.data[end - 1] == '$') end--;
-    return settle(r, r->held.size, held(r, begin, end), true);
+    bantam_status status = parse_droidcall(held(r, begin, r->held.size), &n, &calls, &why);
+    if (!status && !bnt_utf8_valid(r->held.data, begin + n)) {
+        json_decref(calls);
+        status = bnt_fail(&why, BANTAM_ERR_FORMAT, "%s", not_text);
+    }
+    return settle_as(r, status ? r->held.size : begin + n, status, calls, &why);
 }
 
 /* ---- pieces ------------------------------------------------------------------------------ */
@@ -502,7 +580,7 @@ static bantam_status listen(bantam_call_reader *r, bantam_call_fn fn, void *user
 bantam_status bantam_call_reader_feed(bantam_call_reader *r, bantam_text piece,
                                       bantam_call_fn fn, void *user, bantam_error *err)
 {
-    enum { PORTION = 1 << 16 };
+    enum { PORTION = 1 << 12 }; /* what many short calls in it are moved down */
     bantam_status status = listen(r, fn, user, err);
 
     for (size_t at = 0, n; at < piece.size && !status; at += n) {
@@ -526,6 +604,6 @@ bantam_status bantam_call_reader_end(bantam_call_reader *r, bantam_call_fn fn, v
     if (!status) status = go_on(r, true);
     bnt_buf_clear(&r->held);
     r->now = AT_START;
-    r->at = 0;
+    r->at = r->look = 0;
     return status;
 }

@@ -1,71 +1,7 @@
 /* Calls of tools: what models write is read whatever the pieces it comes in, what is written is
  * read again, and nothing that only looks like a call is one. */
-#include "base/json.h"
 #include "base/mem.h"
-#include "base/rng.h"
-#include "support.h"
-
-#include <bantam/tools.h>
-
-enum { N_SYNTAXES = BANTAM_CALLS_DROIDCALL + 1 };
-
-/* What a reader found: calls, texts one after the other, and reasons. */
-typedef struct found {
-    json_t *calls;
-    char text[4096], reasons[2048];
-    size_t n_text, n_malformed;
-    bool long_texts; /* too long to keep */
-} found;
-
-static bool note(void *user, const bantam_call_event *event)
-{
-    found *const f = user;
-    if (event->kind == BANTAM_CALL_FOUND) {
-        json_t *call = NULL;
-        assert_int_equal(bnt_json_parse(&call, event->text.data, event->text.size, NULL),
-                         BANTAM_OK);
-        assert_int_equal(json_array_append_new(f->calls, call), 0);
-        return true;
-    }
-    if (event->kind == BANTAM_CALL_MALFORMED) {
-        assert_non_null(event->reason);
-        const size_t n = strlen(f->reasons);
-        snprintf(f->reasons + n, sizeof f->reasons - n, "%s\n", event->reason);
-        f->n_malformed++;
-    }
-    if (f->long_texts) return true;
-    assert_true(f->n_text + event->text.size < sizeof f->text);
-    memcpy(f->text + f->n_text, event->text.data, event->text.size);
-    f->n_text += event->text.size;
-    f->text[f->n_text] = '\0';
-    return true;
-}
-
-/* Reads text cut into pieces of at most `most` bytes. The caller frees calls. */
-static found read_pieces(bantam_call_syntax syntax, bantam_text text, size_t most, bnt_rng *rng)
-{
-    bantam_call_reader *reader = NULL;
-    bantam_error err = {0};
-    found f = {.calls = json_array(), .long_texts = text.size > 4000};
-
-    if (bantam_call_reader_open(&reader, syntax, &err)) fail_msg("%s", err.message);
-    for (size_t at = 0; at < text.size;) {
-        const size_t left = text.size - at;
-        size_t n = rng ? (size_t)bnt_rng_below(rng, most) + 1 : most;
-        if (n > left) n = left;
-        const bantam_text piece = {text.data + at, n};
-        if (bantam_call_reader_feed(reader, piece, note, &f, &err)) fail_msg("%s", err.message);
-        at += n;
-    }
-    if (bantam_call_reader_end(reader, note, &f, &err)) fail_msg("%s", err.message);
-    bantam_call_reader_close(reader);
-    return f;
-}
-
-static bantam_text text_of(const char *s)
-{
-    return (bantam_text){s, strlen(s)};
-}
+#include "call_rig.h"
 
 /* ---- as models write them ---------------------------------------------------------------- */
 
@@ -125,7 +61,7 @@ static const answer answers[] = {
     {BANTAM_CALLS_PYTHONIC, "[f(1)]", "[]", "[f(1)]", "expected = after an argument's name"},
     {BANTAM_CALLS_PYTHONIC, "[f(a=1, a=2)]", "[]", "[f(a=1, a=2)]", "duplicate"},
     {BANTAM_CALLS_PYTHONIC, "[f(a=[1)]", "[]", "[f(a=[1)]", "ends inside"},
-    {BANTAM_CALLS_PYTHONIC, "[f(a=open)]", "[]", "[f(a=open)]", "expected a value"},
+    {BANTAM_CALLS_PYTHONIC, "[f(a=open)]", "[]", "[f(a=open)]", "not a name"},
     {BANTAM_CALLS_PYTHONIC, "[1] See the notes (a).", "[]", "[1] See the notes (a).", NULL},
     {BANTAM_CALLS_PYTHONIC, "[note] f(x) is a function", "[]", "[note] f(x) is a function",
      NULL},
@@ -185,65 +121,61 @@ static void answers_are_read_as_models_write_them(void **state)
 
 /* ---- there and back ---------------------------------------------------------------------- */
 
-/* Writes calls, an array, in a syntax and reads them again, in pieces. Returns what kept it
- * from being written. */
-static bantam_status there_and_back(bantam_call_syntax syntax, const json_t *calls,
-                                    bnt_rng *rng)
-{
-    static char text[1 << 16];
-    bantam_error err = {0};
-    size_t size = 0;
-    char *const json = json_dumps(calls, 0);
-    const bantam_status status =
-        bantam_calls_write(syntax, text_of(json), text, sizeof text, &size, &err);
+/* Answers of the Berkeley leaderboard: of an object each member has an array of the values that
+ * are accepted, "" beside others meaning that it may be left out; objects in values likewise.
+ */
 
-    free(json);
-    if (status) return status;
-    const found f = read_pieces(syntax, (bantam_text){text, size}, 30, rng);
-    assert_int_equal(f.n_malformed, 0);
-    assert_int_equal(json_array_size(f.calls), json_array_size(calls));
-    for (size_t i = 0; i < json_array_size(calls); i++) {
-        const json_t *const a = json_array_get(calls, i), *const b = json_array_get(f.calls, i);
-        assert_true(json_equal(json_object_get(a, "name"), json_object_get(b, "name")));
-        if (!json_equal(json_object_get(a, "arguments"), json_object_get(b, "arguments"))) {
-            fail_msg("syntax %d: %.*s", (int)syntax, (int)size, text);
+/* An upper bound of how many answers a value stands for. */
+static double count_answers(const json_t *value)
+{
+    double product = 1.0;
+    const char *key;
+    json_t *of, *one;
+    size_t i;
+
+    json_array_foreach(value, i, one) product *= count_answers(one);
+    json_object_foreach((json_t *)(uintptr_t)value, key, of)
+    {
+        double most = 1.0;
+        json_array_foreach(of, i, one)
+        {
+            const double n = count_answers(one);
+            if (n > most) most = n;
         }
+        product *= most * (double)json_array_size(of);
     }
-    json_decref(f.calls);
-    return BANTAM_OK;
+    return product;
 }
 
-/* The accepted answer with the pick'th of each argument's accepted values, "" meaning none; the
- * alternatives of nested objects likewise. */
-static json_t *pick_arguments(const json_t *accepted, size_t pick)
+/* The answer that *pick says, a number whose digits are taken off one for each choice where it
+ * is one of all, and left where each value is to have its turn only. The caller owns it. */
+static json_t *pick_answer(const json_t *value, size_t *pick, bool all)
 {
-    json_t *const out = json_object();
+    json_t *const out = json_is_array(value) ? json_array() : json_object();
     const char *key;
-    json_t *values;
-    json_object_foreach((json_t *)(uintptr_t)accepted, key, values)
+    json_t *of, *one;
+    size_t i;
+
+    if (!json_is_array(value) && !json_is_object(value)) {
+        json_decref(out);
+        return json_incref((json_t *)(uintptr_t)value);
+    }
+    json_array_foreach(value, i, one) json_array_append_new(out, pick_answer(one, pick, all));
+    json_object_foreach((json_t *)(uintptr_t)value, key, of)
     {
-        json_t *const value = json_array_get(values, pick % json_array_size(values));
-        const bool left_out =
-            json_is_string(value) && !*json_string_value(value) && json_array_size(values) > 1;
-        if (!left_out) json_object_set(out, key, value);
+        const size_t n = json_array_size(of);
+        assert_true(n > 0);
+        one = json_array_get(of, *pick % n);
+        if (all) *pick /= n;
+        const bool left_out = json_is_string(one) && !*json_string_value(one) && n > 1;
+        if (!left_out) json_object_set_new(out, key, pick_answer(one, pick, all));
     }
     return out;
 }
 
-static size_t most_values(const json_t *accepted)
-{
-    size_t most = 1;
-    const char *key;
-    json_t *values;
-    json_object_foreach((json_t *)(uintptr_t)accepted, key, values)
-    {
-        if (json_array_size(values) > most) most = json_array_size(values);
-    }
-    return most;
-}
-
 static void check_query(const json_t *query, bnt_rng *rng, size_t *n_calls)
 {
+    enum { MOST = 400 }; /* a longer list's values each have their turn */
     const json_t *const truth = json_object_get(query, "ground_truth");
     size_t i;
     json_t *one;
@@ -251,9 +183,12 @@ static void check_query(const json_t *query, bnt_rng *rng, size_t *n_calls)
     {
         const char *const name = json_object_iter_key(json_object_iter(one));
         const json_t *const accepted = json_object_get(one, name);
-        for (size_t pick = 0; pick < most_values(accepted); pick++) {
+        const double n_answers = count_answers(accepted);
+        const bool all = n_answers <= MOST;
+        for (size_t k = 0; k < (all ? (size_t)n_answers : MOST); k++) {
+            size_t pick = k;
             json_t *const calls = json_pack("[{s:s, s:o}]", "name", name, "arguments",
-                                            pick_arguments(accepted, pick));
+                                            pick_answer(accepted, &pick, all));
             assert_non_null(calls);
             for (int syntax = 0; syntax < N_SYNTAXES; syntax++) {
                 assert_int_equal(there_and_back((bantam_call_syntax)syntax, calls, rng),
@@ -304,7 +239,9 @@ static void values_of_every_kind_come_back(void **state)
         "{\"a\": \"line\\nquote\\\" back\\\\slash \\u0001 \\u00e9 \\ud83d\\ude00 'x'\"}",
         "{\"a\": [], \"b\": {}, \"c\": [[], [{}]], \"d\": {\"k\": {\"k\": [1, \"2\", null]}}}",
         "{\"a\": true, \"b\": false, \"c\": null, \"d\": \"\", \"e\": \"True\"}",
-        "{\"a\": \"x, b=1)\", \"b\": \"[TOOL_CALLS]\", \"c\": \"]}\"}",
+        "{\"a\": \"x, b=1)\", \"b\": \"[TOOL_CALLS]g[ARGS]{}\", \"c\": \"]}\"}",
+        "{\"a\": \"</tool_call>\", \"b\": {\"<tool_call>\": \"<|python_tag|>\"}, \"c\": "
+        "\"it's\"}",
         "{}"};
     bnt_rng rng;
     (void)state;
@@ -330,7 +267,7 @@ static void what_a_syntax_cannot_say_is_refused(void **state)
         const char *calls;
         bantam_status status;
     } cases[] = {
-        {BANTAM_CALLS_SMOLLM2, "[{\"name\":\"f\",\"arguments\":{\"a\":\"</tool_call>\"}}]",
+        {BANTAM_CALLS_MISTRAL_V13, "[{\"name\":\"f[ARGS]\",\"arguments\":{}}]",
          BANTAM_ERR_UNSUPPORTED},
         {BANTAM_CALLS_DROIDCALL, "[{\"name\":\"f\",\"arguments\":{\"a\":\"x\\\", b=\\\"y\"}}]",
          BANTAM_ERR_UNSUPPORTED},
