@@ -93,10 +93,12 @@ BANTAM_API bantam_status bantam_calls_check(bantam_text tools, bantam_text call,
                                             bantam_error *err);
 
 /* Messages, a JSON array, as the model's chat template can take them together with the tools.
- * Where templates know tools (Llama 3, Mistral) they stay as they are. For SMOLLM2 the tools
- * and the rules of its authors become the system message, calls ("tool_calls" of an assistant's
- * message) its content, and results (role "tool") a user's message. For DROIDCALL the last
- * user's message becomes the prompt its authors trained with; it knows no results. */
+ * Where templates know tools (Llama 3, Mistral) they stay as they are, but that "arguments" of
+ * calls that are the text of an object, as OpenAI's interface has them, become that object. For
+ * SMOLLM2 the tools and the rules of its authors become the system message, calls ("tool_calls"
+ * of an assistant's message) its content, and results (role "tool") a user's message. For
+ * DROIDCALL the last user's message becomes the prompt its authors trained with; it knows no
+ * results. */
 BANTAM_API bantam_status bantam_tools_messages(bantam_call_syntax syntax, bantam_text tools,
                                                bantam_text messages, char *text,
                                                size_t capacity, size_t *size,

@@ -235,6 +235,32 @@ static bantam_status tell_droidcall(const json_t *tools, const json_t *messages,
     return added ? BANTAM_OK : bnt_fail(err, BANTAM_ERR_NOMEM, "out of memory for messages");
 }
 
+/* The texts of arguments in a message's calls, as OpenAI's interface has them, made the objects
+ * that templates want; what is no object stays. */
+static bantam_status open_arguments(const json_t *message, bantam_error *err)
+{
+    const json_t *const calls = json_object_get(message, "tool_calls");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(calls, i, one)
+    {
+        json_t *const call = (json_t *)(uintptr_t)bnt_tools_function(one); /* of our own tree */
+        const bantam_text text = bnt_json_text(json_object_get(call, "arguments"));
+        json_t *object = NULL;
+        if (!text.data) continue;
+        bantam_status status = bnt_json_parse(&object, text.data, text.size, NULL);
+        if (!status && json_is_object(object)) {
+            if (json_object_set(call, "arguments", object)) status = BANTAM_ERR_NOMEM;
+        }
+        json_decref(object);
+        if (status == BANTAM_ERR_NOMEM) {
+            return bnt_fail(err, status, "out of memory for messages");
+        }
+    }
+    return BANTAM_OK;
+}
+
 bantam_status bantam_tools_messages(bantam_call_syntax syntax, bantam_text tools,
                                     bantam_text messages, char *text, size_t capacity,
                                     size_t *size, bantam_error *err)
@@ -253,6 +279,9 @@ bantam_status bantam_tools_messages(bantam_call_syntax syntax, bantam_text tools
     }
     if (!status && (!json_is_array(given) || json_array_size(given) == 0)) {
         status = bnt_fail(err, BANTAM_ERR_INVALID, "messages: expected an array of some");
+    }
+    for (size_t i = 0; i < json_array_size(given) && !status; i++) {
+        status = open_arguments(json_array_get(given, i), err);
     }
     if (!status && syntax == BANTAM_CALLS_SMOLLM2) {
         status = tell_smollm2(defined, given, told, &work, err);

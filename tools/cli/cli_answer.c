@@ -4,6 +4,7 @@
 #include "cli_memory.h"
 #include "cli_prefix.h"
 #include "cli_signal.h"
+#include "cli_tools.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ typedef struct stream {
     cli_engine *engine;
     bool shown; /* text goes to standard output as it comes */
     double start;
+    cli_call_watch calls;
     uint32_t first_position; /* of the session, before the answer */
 } stream;
 
@@ -77,6 +79,7 @@ static bool on_step(void *user, const bantam_step *step)
         if (step->index == 0) a->first_token_ms = cli_now_ms() - s->start;
         a->n_tokens = (size_t)step->index + 1;
         if (!s->shown) keep_token(s, step);
+        cli_call_watch_token(&s->calls, step->token);
     }
     a->text_bytes += step->text.size;
     if (!s->shown || a->keep_text) cli_buf_add(&a->text, step->text.data, step->text.size);
@@ -153,7 +156,9 @@ bantam_status cli_answer_make(cli_answer *a, cli_engine *e, const cli_args *args
         keep_tops(&s);
         reserve_text(&s, args);
         cli_pace_begin(&e->pace);
+        cli_call_watch_open(&s.calls, e, args);
         status = generate(&s, args, err);
+        cli_call_watch_close(&s.calls);
         a->decode_ms = cli_now_ms() - s.start - a->first_token_ms;
     }
     if (status == BANTAM_ERR_CANCELLED) a->finish = BANTAM_FINISH_CANCELLED;

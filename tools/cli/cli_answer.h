@@ -47,10 +47,6 @@ void cli_answer_stats(const cli_answer *a, const cli_engine *e);
 double cli_answer_prefill_rate(const cli_answer *a); /* tokens per second; 0: not known */
 double cli_answer_decode_rate(const cli_answer *a);
 
-/* The calls in an answer of a model that was given tools: [{"name","arguments"}], with "id"
- * where the model's syntax has it, empty where there are none. */
-json_t *cli_tool_calls(const cli_engine *e, const cli_answer *a);
-
 /* Reads a file that holds an array, or an object with one as that member. NULL and a status
  * where it is neither. */
 int cli_list_read(const char *path, const char *member, json_t **out);

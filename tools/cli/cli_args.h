@@ -35,6 +35,10 @@ typedef struct cli_args {
     uint32_t max_tokens;
     const char *system, *messages, *tools, *force;
     const char *save_state, *load_state;
+    struct {
+        const char *format; /* NULL or auto: the file tells */
+        bool events;
+    } calls;
     struct { /* run */
         const char *prompts;
         uint32_t parallel;

@@ -4,6 +4,7 @@
 #include "cli_memory.h"
 #include "cli_out.h"
 #include "cli_signal.h"
+#include "cli_tools.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -166,6 +167,7 @@ int cli_engine_model(cli_engine *e, const cli_args *args)
     if (status) return status;
     bantam_model_describe(e->model, &e->info);
     e->tokenizer = bantam_model_tokenizer(e->model);
+    cli_tools_syntax(e, args);
     e->load_ms = cli_now_ms() - start;
     return CLI_OK;
 }

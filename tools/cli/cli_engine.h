@@ -27,7 +27,9 @@ typedef struct cli_engine {
     bantam_plan_info plan;
     uint64_t available; /* memory, before the model was opened; 0: not known */
     double load_ms;
-    cli_pace pace; /* whoever makes tokens waits with it */
+    bantam_call_syntax call_syntax; /* how the model writes calls */
+    bool call_syntax_given;         /* by the user */
+    cli_pace pace;                  /* whoever makes tokens waits with it */
 } cli_engine;
 
 /* From what the user calls a model to a path: what exists is itself, the rest is looked for. */

@@ -7,6 +7,9 @@
  */
 #include "cli_prefix.h"
 
+#include "cli_literal.h"
+#include "cli_tools.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +54,19 @@ bantam_status cli_chat_text(const bantam_tokenizer *tokenizer, json_t *messages,
 bantam_status cli_chat_tokens(const cli_engine *e, json_t *messages, json_t *tools,
                               cli_ids *out, bantam_error *err)
 {
-    json_t *told = tools ? cli_tools_told(e, messages, tools, err) : json_incref(messages);
+    json_t *told = cli_tools_told(e, messages, tools, err);
+    cli_literals literals = {0};
     cli_buf text = {0};
 
     *out = (cli_ids){0};
     if (!told) return err->status;
+    cli_literals_hide(&literals, e->tokenizer, told);
     bantam_status status = cli_chat_text(e->tokenizer, told, tools, &text, err);
     if (!status) {
-        status = cli_tokenize_chat(e->tokenizer, (bantam_text){text.data, text.size}, out, err);
+        status = cli_literals_tokenize(&literals, e->tokenizer,
+                                       (bantam_text){text.data, text.size}, out, err);
     }
+    cli_literals_free(&literals);
     cli_buf_free(&text);
     json_decref(told);
     return status;

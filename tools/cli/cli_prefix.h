@@ -19,12 +19,10 @@ bool cli_begins_with_system(const json_t *messages);
  */
 bantam_status cli_chat_text(const bantam_tokenizer *tokenizer, json_t *messages, json_t *tools,
                             cli_buf *out, bantam_error *err);
-/* The same as tokens; where the template knows no tools the messages say what they are. The
- * caller frees out->items. */
+/* The same as tokens; where the template knows no tools the messages say what they are. Names
+ * of control tokens in messages are text. The caller frees out->items. */
 bantam_status cli_chat_tokens(const cli_engine *e, json_t *messages, json_t *tools,
                               cli_ids *out, bantam_error *err);
-/* The messages as this model is told of the tools; NULL where that fails. */
-json_t *cli_tools_told(const cli_engine *e, json_t *messages, json_t *tools, bantam_error *err);
 
 /* Feeds all of a prompt, n_shared tokens of which may be kept; says with -v what was done.
  * *n_found is how many were not computed. */

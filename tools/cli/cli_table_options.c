@@ -312,6 +312,13 @@ const cli_option cli_options[] = {
      NULL, NULL, 0, 0, AT(system)},
     {"tools", 0, CLI_FILE, CLI_GROUP_ANSWER, ANSWERS, "FILE.json",
      "an array of tools that the model may call", NULL, NULL, 0, 0, AT(tools)},
+    {"tool-format", 0, CLI_CHOICE, CLI_GROUP_ANSWER, ANSWERS, "FORM",
+     "how the model writes calls of tools, where its file does not tell", "auto",
+     "auto|smollm2|llama3|pythonic|mistral-v3|mistral-v13|droidcall", 0, 0, AT(calls.format)},
+    {"tool-events", 0, CLI_FLAG, CLI_GROUP_ANSWER, ANSWERS, NULL,
+     "with --json and --tools: a line for each call as soon as it is whole, before the line of "
+     "the answer",
+     NULL, NULL, 0, 0, AT(calls.events)},
     {"messages", 0, CLI_FILE, CLI_GROUP_ANSWER, IN(RUN), "FILE.json",
      "a conversation to answer, in place of PROMPT: an array of {\"role\",\"content\"}, also "
      "of "

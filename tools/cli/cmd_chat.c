@@ -366,6 +366,9 @@ static int prepare(chat *c)
     int status = 0;
 
     if (c->args->logprobs > 0 && !c->args->json) return cli_usage("--logprobs needs --json");
+    if (c->args->calls.events && (!c->args->json || !c->args->tools)) {
+        return cli_usage("--tool-events needs --json and --tools");
+    }
     if (c->args->tools) status = cli_list_read(c->args->tools, "tools", &c->tools);
     if (!status) status = cli_engine_open(&c->engine, c->args, 0);
     if (!status) status = cli_prefix_open(&c->engine, c->args);

@@ -29,6 +29,9 @@ static int check(const cli_args *args)
     }
     if (cli_args_given(args, "parallel")) return cli_usage("--parallel goes with --prompts");
     if (args->logprobs > 0 && !args->json) return cli_usage("--logprobs needs --json");
+    if (args->calls.events && (!args->json || !args->tools)) {
+        return cli_usage("--tool-events needs --json and --tools");
+    }
     if ((args->raw || args->tokens.n > 0) && (args->system || args->tools)) {
         return cli_usage(
             "--system and --tools are parts of a chat; --raw and --tokens are none");
