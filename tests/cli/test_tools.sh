@@ -83,7 +83,6 @@ cat >"$M/chat_template.jinja" <<'END'
 END
 printf %s "$(cat "$M/chat_template.jinja")" >"$M/one" && mv "$M/one" "$M/chat_template.jinja"
 
-# counted TEXT...: how many tokens those of a prompt are, each text tokenized as the flag says.
 prompt_tokens() {
     run run "$M" --temp 0 -n 1 --ignore-eos --json "$@"
     json prompt_tokens

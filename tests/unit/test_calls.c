@@ -226,11 +226,57 @@ static void no_allocation_that_fails_changes_what_is_a_call(void **state)
     }
 }
 
+/* OpenAI's interface has arguments as a text; templates of Llama 3 and Mistral want an object.
+ */
+static void arguments_that_are_text_become_objects(void **state)
+{
+    static const struct {
+        const char *given, *told;
+    } cases[] = {
+        {"\"{\\\"a\\\": [1, \\\"x\\\"]}\"", "{\"a\":[1,\"x\"]}"},
+        {"{\"a\": 1}", "{\"a\":1}"},
+        {"\"\"", "\"\""},
+        {"\"[1]\"", "\"[1]\""},
+        {"\"{\\\"a\\\": \"", "\"{\\\"a\\\": \""},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int wrapped = 0; wrapped < 2; wrapped++) {
+            char messages[512], text[512], expected[512];
+            size_t size = 0;
+            const char *const call =
+                wrapped ? "[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"i\",\"function\":"
+                          "{\"name\":\"f\",\"arguments\":%s}}]}]"
+                        : "[{\"role\":\"assistant\",\"tool_calls\":[{\"name\":\"f\","
+                          "\"arguments\":%s}]}]";
+            const char *const at = strstr(call, "%s");
+            const int n = (int)(at - call);
+            snprintf(messages, sizeof messages, "%.*s%s%s", n, call, cases[i].given, at + 2);
+            snprintf(expected, sizeof expected, "%.*s%s%s", n, call, cases[i].told, at + 2);
+            bool done = false;
+            for (uint64_t k = 0; !done; k++) {
+                bantam_error err = {0};
+                bnt_mem_fail_after(k);
+                const bantam_status status =
+                    bantam_tools_messages(BANTAM_CALLS_LLAMA3, text_of("[]"), text_of(messages),
+                                          text, sizeof text, &size, &err);
+                bnt_mem_fail_after(UINT64_MAX);
+                if (status) assert_int_equal(status, BANTAM_ERR_NOMEM);
+                done = !status;
+            }
+            assert_int_equal(size, strlen(expected));
+            assert_memory_equal(text, expected, size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_in_one_place_is_text_with_a_reason),
         cmocka_unit_test(a_megabyte_in_single_bytes_takes_time_by_its_length),
+        cmocka_unit_test(arguments_that_are_text_become_objects),
         cmocka_unit_test(no_allocation_that_fails_changes_what_is_a_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
