@@ -79,7 +79,7 @@ static bool on_step(void *user, const bantam_step *step)
         if (step->index == 0) a->first_token_ms = cli_now_ms() - s->start;
         a->n_tokens = (size_t)step->index + 1;
         if (!s->shown) keep_token(s, step);
-        cli_call_watch_token(&s->calls, step->token);
+        if (!cli_call_watch_token(&s->calls, step->token)) return false;
     }
     a->text_bytes += step->text.size;
     if (!s->shown || a->keep_text) cli_buf_add(&a->text, step->text.data, step->text.size);

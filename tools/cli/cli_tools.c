@@ -199,11 +199,15 @@ void cli_call_watch_open(cli_call_watch *w, const cli_engine *e, const cli_args 
     if (bantam_call_reader_open(&w->reader, read_syntax(e), &err)) cli_out_of_memory();
 }
 
-void cli_call_watch_token(cli_call_watch *w, uint32_t token)
+bool cli_call_watch_token(cli_call_watch *w, uint32_t token)
 {
-    if (!w->reader) return;
-    bantam_call_reader_feed(w->reader, bantam_token_text(w->tokenizer, token), put_event, w,
-                            NULL);
+    bantam_error err = {0};
+
+    if (!w->reader) return true;
+    const bantam_text text = bantam_token_text(w->tokenizer, token);
+    const bantam_status status = bantam_call_reader_feed(w->reader, text, put_event, w, &err);
+    if (status && status != BANTAM_ERR_CANCELLED) cli_out_of_memory();
+    return !status;
 }
 
 void cli_call_watch_close(cli_call_watch *w)

@@ -22,7 +22,8 @@ typedef struct cli_call_watch {
 } cli_call_watch;
 
 void cli_call_watch_open(cli_call_watch *w, const cli_engine *e, const cli_args *args);
-void cli_call_watch_token(cli_call_watch *w, uint32_t token);
+/* False where nobody reads the lines any more. */
+bool cli_call_watch_token(cli_call_watch *w, uint32_t token);
 /* The answer ends here. */
 void cli_call_watch_close(cli_call_watch *w);
 
