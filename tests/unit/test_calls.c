@@ -135,6 +135,48 @@ static void what_is_wrong_in_one_place_is_text_with_a_reason(void **state)
     }
 }
 
+/* Brackets inside each other to a limit, and numbers of any length. */
+static void deep_values_and_long_numbers_are_calls_or_text(void **state)
+{
+    static const struct {
+        bantam_call_syntax syntax;
+        const char *begin, *end;
+        char open, close; /* n of each between; no close: all are open's */
+        size_t n;
+        bool call;
+    } cases[] = {
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '[', ']', 32, true},
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '[', ']', 33, false},
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '[', ']', 1500, false},
+        {BANTAM_CALLS_LLAMA3, "{\"name\":\"f\",\"parameters\":{\"a\":", "}}", '[', ']', 1500,
+         false},
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '9', '\0', 300, true},
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '9', '\0', 400, false},
+        {BANTAM_CALLS_PYTHONIC, "[f(a=", ")]", '9', '\0', 3500, false},
+        {BANTAM_CALLS_LLAMA3, "{\"name\":\"f\",\"parameters\":{\"a\":-", "}}", '1', '\0', 3500,
+         false},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[4096];
+        size_t at = strlen(cases[i].begin);
+        memcpy(text, cases[i].begin, at);
+        memset(text + at, cases[i].open, cases[i].n);
+        at += cases[i].n;
+        memset(text + at, cases[i].close, cases[i].close ? cases[i].n : 0);
+        at += cases[i].close ? cases[i].n : 0;
+        memcpy(text + at, cases[i].end, strlen(cases[i].end));
+        at += strlen(cases[i].end);
+        for (size_t most = 1; most <= at; most += at - 1) {
+            const found f = read_pieces(cases[i].syntax, (bantam_text){text, at}, most, NULL);
+            assert_int_equal(json_array_size(f.calls), cases[i].call ? 1 : 0);
+            assert_int_equal(f.n_malformed, cases[i].call ? 0 : 1);
+            json_decref(f.calls);
+        }
+    }
+}
+
 /* Fills text with a pattern behind its beginning. */
 static void fill(char *text, size_t n, const char *begin, const char *pattern)
 {
@@ -275,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_in_one_place_is_text_with_a_reason),
+        cmocka_unit_test(deep_values_and_long_numbers_are_calls_or_text),
         cmocka_unit_test(a_megabyte_in_single_bytes_takes_time_by_its_length),
         cmocka_unit_test(arguments_that_are_text_become_objects),
         cmocka_unit_test(no_allocation_that_fails_changes_what_is_a_call),

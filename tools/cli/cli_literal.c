@@ -44,6 +44,19 @@ static void add_name(cli_literals *l, bantam_text name)
     l->names.items[l->names.n++] = copy;
 }
 
+/* A word that the messages do not have. */
+static void choose_word(cli_literals *l)
+{
+    char *const all = json_dumps(l->messages, JSON_COMPACT);
+
+    if (!all) cli_out_of_memory();
+    for (unsigned n = 0;; n++) {
+        snprintf(l->word, sizeof l->word, "bantam%uname", n);
+        if (!strstr(all, l->word)) break;
+    }
+    free(all);
+}
+
 /* The text with names replaced; NULL where it has none. */
 static json_t *without_names(cli_literals *l, const bantam_tokenizer *tokenizer,
                              const json_t *said)
@@ -61,6 +74,7 @@ static json_t *without_names(cli_literals *l, const bantam_tokenizer *tokenizer,
         const size_t at = find(text, done, name);
         char word[64];
         if (at == text.size) continue; /* a token that stands for what is none */
+        if (!l->word[0]) choose_word(l);
         const int n = snprintf(word, sizeof word, "%s%zuz", l->word, l->names.n);
         cli_buf_add(&out, text.data + done, at - done);
         cli_buf_add(&out, word, (size_t)n);
@@ -87,25 +101,12 @@ static void hide_member(cli_literals *l, const bantam_tokenizer *tokenizer, json
     if (other && json_object_set_new(object, member, other)) cli_out_of_memory();
 }
 
-/* A word that the messages do not have. */
-static void choose_word(cli_literals *l, const json_t *messages)
-{
-    char *const all = json_dumps(messages, JSON_COMPACT);
-
-    if (!all) cli_out_of_memory();
-    for (unsigned n = 0;; n++) {
-        snprintf(l->word, sizeof l->word, "bantam%uname", n);
-        if (!strstr(all, l->word)) break;
-    }
-    free(all);
-}
-
 void cli_literals_hide(cli_literals *l, const bantam_tokenizer *tokenizer, json_t *messages)
 {
     json_t *message, *part;
     size_t i, k;
 
-    choose_word(l, messages);
+    l->messages = messages;
     json_array_foreach(messages, i, message)
     {
         hide_member(l, tokenizer, message, "content");

@@ -7,7 +7,8 @@
 
 /* Names of control tokens in what messages say. Zeroed there are none. */
 typedef struct cli_literals {
-    char word[32];   /* stands for the n'th with n and a z behind it; nothing else has it */
+    char word[32]; /* stands for the n'th with n and a z behind it; nothing else has it */
+    const json_t *messages; /* borrowed while they are gone through */
     cli_texts names; /* copies, whose list and texts are freed with cli_literals_free() */
 } cli_literals;
 
