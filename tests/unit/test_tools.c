@@ -240,8 +240,8 @@ static void values_of_every_kind_come_back(void **state)
         "{\"a\": [], \"b\": {}, \"c\": [[], [{}]], \"d\": {\"k\": {\"k\": [1, \"2\", null]}}}",
         "{\"a\": true, \"b\": false, \"c\": null, \"d\": \"\", \"e\": \"True\"}",
         "{\"a\": \"x, b=1)\", \"b\": \"[TOOL_CALLS]g[ARGS]{}\", \"c\": \"]}\"}",
-        "{\"a\": \"</tool_call>\", \"b\": {\"<tool_call>\": \"<|python_tag|>\"}, \"c\": "
-        "\"it's\"}",
+        "{\"a\": \"</tool_call>\", \"b\": {\"<tool_call>\": \"<|python_tag|>\"}}",
+        "{\"a\": \"it's\", \"b\": [\"[ARGS]\", \"$\"]}",
         "{}"};
     bnt_rng rng;
     (void)state;
